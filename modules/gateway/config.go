@@ -1,0 +1,183 @@
+package gateway
+
+import "github.com/caddyserver/caddy/v2"
+
+// App is the `loom` app: the plugins and upstreams that all Loom handlers of one config share.
+//
+// Handlers name them; the app finds or builds the living thing behind the name. What must outlive a
+// reload (compiled modules, running instances, connection pools) sits in a caddy.UsagePool and drains.
+type App struct {
+	// Plugins are the Proxy-Wasm plugins by name. A handler may also name a plugin that is bundled
+	// in the binary (such as `rate-limit`) without an entry here.
+	Plugins map[string]*Plugin `json:"plugins,omitempty"`
+
+	// Upstreams are the groups of backends by name.
+	Upstreams map[string]*Upstream `json:"upstreams,omitempty"`
+}
+
+// Plugin is one Proxy-Wasm module with its configuration.
+type Plugin struct {
+	// Path of the `.wasm` file. Relative paths start at the working directory (the loom.yaml adapter
+	// resolves them against the folder of the document). Either path or bundled is required.
+	Path string `json:"path,omitempty"`
+
+	// Bundled names a plugin that is embedded in the binary. Default: none.
+	Bundled string `json:"bundled,omitempty"`
+
+	// SHA256 is the hex digest that the module must have. The loom.yaml adapter fills it in, so that
+	// a reload notices a changed file. Default: not checked.
+	SHA256 string `json:"sha256,omitempty"`
+
+	// Phase limits the plugin to the callbacks of one phase: on_request_headers, on_request_body,
+	// on_request_trailers, on_response_headers, on_response_body, on_response_trailers or on_log.
+	// Default: every callback that the module exports.
+	Phase string `json:"phase,omitempty"`
+
+	// Priority orders the plugins of one loom_wasm handler: higher runs first on the way in and last
+	// on the way out. Equal priorities keep the order in which they are listed. Default: 0.
+	Priority int `json:"priority,omitempty"`
+
+	// Config is the plugin configuration, handed to the guest byte for byte. Default: empty.
+	Config string `json:"config,omitempty"`
+
+	// VMConfig is the VM configuration (on_vm_start), handed to the guest byte for byte. Default: empty.
+	VMConfig string `json:"vm_config,omitempty"`
+
+	// RootID is the plugin_root_id property, by which a module with several roots picks one.
+	// Default: empty.
+	RootID string `json:"root_id,omitempty"`
+
+	// VMID scopes shared data and shared queues: plugins with the same vm_id see the same. Default: the plugin's name.
+	VMID string `json:"vm_id,omitempty"`
+
+	// Env are the environment variables that the guest sees. The gateway's own are never shown. Default: none.
+	Env map[string]string `json:"env,omitempty"`
+
+	// FailurePolicy says what a request gets when the plugin fails: `reload` (503 for the requests on the
+	// failed instance, which is replaced with back-off), `closed` (503) or `open` (skip the plugin).
+	// Default: `reload`.
+	FailurePolicy string `json:"failure_policy,omitempty"`
+
+	// Instances is how many instances run side by side. Default: GOMAXPROCS.
+	Instances int `json:"instances,omitempty"`
+
+	// Limits bound what the plugin may use. Default: see each field.
+	Limits *PluginLimits `json:"limits,omitempty"`
+
+	// AllowOnHeadersStopIteration delivers body callbacks while a header callback has paused the stream, as
+	// Envoy's setting of the same name does. Default: false (pausing on headers stops everything).
+	AllowOnHeadersStopIteration bool `json:"allow_on_headers_stop_iteration,omitempty"`
+}
+
+// PluginLimits bound what one plugin may use.
+type PluginLimits struct {
+	// Memory is the most linear memory of one instance, in bytes. Default: 64 MiB.
+	Memory int64 `json:"memory,omitempty"`
+
+	// CallTimeout is the longest that guest code may run in one callback. Default: 1s.
+	CallTimeout caddy.Duration `json:"call_timeout,omitempty"`
+
+	// StartTimeout is the longest that starting and configuring one instance may take. Default: 10s.
+	StartTimeout caddy.Duration `json:"start_timeout,omitempty"`
+
+	// Body is the most that is buffered of one request or response body, in bytes. Default: 1 MiB.
+	Body int64 `json:"body,omitempty"`
+
+	// PauseTimeout is the longest that a plugin may hold a stream paused. Default: 30s.
+	PauseTimeout caddy.Duration `json:"pause_timeout,omitempty"`
+}
+
+// Upstream is a named group of backends, shared by all routes that name it.
+type Upstream struct {
+	// Endpoints are the backends. At least one is required.
+	Endpoints []Endpoint `json:"endpoints,omitempty"`
+
+	// LoadBalancer picks the endpoint: `round_robin`. Default: `round_robin`.
+	LoadBalancer string `json:"load_balancer,omitempty"`
+
+	// Protocol to the backends: `http` (HTTP/1.1), `https` (HTTP/1.1 or HTTP/2 over TLS), `h2c` (HTTP/2
+	// without TLS) or `grpc` (the same as h2c). Default: `http`.
+	Protocol string `json:"protocol,omitempty"`
+
+	// TLS to the backends; only with protocol `https`. Default: the system's roots, server name from the endpoint.
+	TLS *UpstreamTLS `json:"tls,omitempty"`
+
+	// ConnectionPool bounds the connections to the backends. Default: see each field.
+	ConnectionPool *ConnectionPool `json:"connection_pool,omitempty"`
+
+	// HealthCheck is read and validated, but no probe is sent yet: the app warns about it at load.
+	HealthCheck *HealthCheck `json:"health_check,omitempty"`
+
+	// CircuitBreaker is read and validated, but does not trip yet: the app warns about it at load.
+	CircuitBreaker *CircuitBreaker `json:"circuit_breaker,omitempty"`
+}
+
+// Endpoint is one backend.
+type Endpoint struct {
+	// Address as host:port, [ipv6]:port or unix//path. Required.
+	Address string `json:"address"`
+
+	// Weight is the endpoint's share. Default: 1.
+	Weight int `json:"weight,omitempty"`
+}
+
+// UpstreamTLS is how TLS to the backends is checked.
+type UpstreamTLS struct {
+	// ServerName for SNI and verification. Default: the host of the endpoint.
+	ServerName string `json:"server_name,omitempty"`
+
+	// CA is a PEM file with the roots to trust. Default: the system's.
+	CA string `json:"ca,omitempty"`
+
+	// Cert and Key are PEM files of the client certificate (mTLS). Default: none.
+	Cert string `json:"cert,omitempty"`
+	Key  string `json:"key,omitempty"`
+
+	// InsecureSkipVerify accepts any certificate; for tests. Default: false.
+	InsecureSkipVerify bool `json:"insecure_skip_verify,omitempty"`
+}
+
+// ConnectionPool bounds the connections to the backends of one upstream.
+type ConnectionPool struct {
+	// MaxIdlePerEndpoint is how many idle connections are kept for each endpoint. Default: 128.
+	MaxIdlePerEndpoint int `json:"max_idle_per_endpoint,omitempty"`
+
+	// MaxPerEndpoint is the most connections to one endpoint. Default: 0, no limit.
+	MaxPerEndpoint int `json:"max_per_endpoint,omitempty"`
+
+	// IdleTimeout closes a connection that was idle for so long. Default: 90s.
+	IdleTimeout caddy.Duration `json:"idle_timeout,omitempty"`
+
+	// DialTimeout is the longest that connecting may take. Default: 3s.
+	DialTimeout caddy.Duration `json:"dial_timeout,omitempty"`
+}
+
+// HealthCheck probes the endpoints of an upstream.
+type HealthCheck struct {
+	// Path of the probe. Required.
+	Path string `json:"path,omitempty"`
+
+	// Interval between probes. Default: 10s.
+	Interval caddy.Duration `json:"interval,omitempty"`
+
+	// Timeout of one probe. Default: 2s.
+	Timeout caddy.Duration `json:"timeout,omitempty"`
+
+	// HealthyThreshold is how many passes in a row make an endpoint healthy. Default: 2.
+	HealthyThreshold int `json:"healthy_threshold,omitempty"`
+
+	// UnhealthyThreshold is how many failures in a row make an endpoint unhealthy. Default: 3.
+	UnhealthyThreshold int `json:"unhealthy_threshold,omitempty"`
+}
+
+// CircuitBreaker stops traffic to an endpoint that fails.
+type CircuitBreaker struct {
+	// FailureThreshold is how many failures in a row open the breaker. Default: 5.
+	FailureThreshold int `json:"failure_threshold,omitempty"`
+
+	// SuccessThreshold is how many successes close a half-open breaker. Default: 3.
+	SuccessThreshold int `json:"success_threshold,omitempty"`
+
+	// Timeout is how long an open breaker refuses before it lets a probe through. Default: 30s.
+	Timeout caddy.Duration `json:"timeout,omitempty"`
+}
