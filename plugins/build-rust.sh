@@ -1,0 +1,51 @@
+#!/usr/bin/env bash
+# Builds the Rust plugin in plugins/NAME and writes the module to FILE:  plugins/build-rust.sh NAME FILE
+#
+# The ordinary way is tried first (rustup target add wasm32-wasip1), then Debian's compiler with its own copy of the
+# standard library's sources. `plugins/build-rust.sh --how` says which way there is; exit status 3 means none.
+set -euo pipefail
+
+folder=$(cd "$(dirname "$0")" && pwd)
+debian_rustc=/usr/bin/rustc
+linker=wasm-ld-19
+
+how() {
+	command -v cargo >/dev/null || { echo "cargo is missing: install Rust from https://rustup.rs" >&2; return 3; }
+	if [ -d "$(rustc --print sysroot 2>/dev/null)/lib/rustlib/wasm32-wasip1" ]; then
+		echo wasip1
+	elif [ -x $debian_rustc ] && [ -d "$(library $debian_rustc)" ] && command -v $linker >/dev/null; then
+		echo debian
+	else
+		echo "no Rust target for WebAssembly: rustup target add wasm32-wasip1 (or, on Debian, apt-get install rustc-web rust-web-src lld-19)" >&2
+		return 3
+	fi
+}
+
+library() { echo "$("$1" --print sysroot)/lib/rustlib/src/rust"; }
+
+# No path of the builder's machine belongs into a module.
+remap() {
+	echo "--remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}/registry/src=crates --remap-path-prefix=$folder=plugins --remap-path-prefix=$(library "$1")=rust"
+}
+
+build_wasip1() {
+	RUSTFLAGS=$(remap rustc) cargo build --locked --release --target wasm32-wasip1
+	built=wasm32-wasip1
+}
+
+build_debian() {
+	RUSTC=$debian_rustc RUSTC_BOOTSTRAP=1 RUSTFLAGS=$(remap $debian_rustc) \
+		CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER=$linker \
+		cargo build --locked --release --target wasm32-unknown-unknown -Zbuild-std=std,panic_abort
+	built=wasm32-unknown-unknown
+}
+
+way=$(how) || exit
+[ "${1:-}" != --how ] || { echo "$way"; exit; }
+
+name=$1 file=$(realpath -m "$2")
+cd "$folder/$name"
+export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$folder/$name/target}
+"build_$way"
+mkdir -p "$(dirname "$file")"
+cp "$CARGO_TARGET_DIR/$built/release/${name//-/_}.wasm" "$file"
