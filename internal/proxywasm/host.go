@@ -13,6 +13,7 @@ type Host struct {
 	Shared  SharedData
 	Queues  Queues
 	Metrics Metrics
+	Calls   Caller
 	// Now is the wall clock; nil means time.Now.
 	Now func() time.Time
 }
@@ -85,6 +86,27 @@ type Exchange interface {
 	Property(path abi.PropertyPath, dst []byte) (value []byte, status abi.Status)
 	// SetProperty answers proxy_set_property. Both arguments are views of guest memory.
 	SetProperty(path abi.PropertyPath, value []byte) abi.Status
+}
+
+// HTTPCall is a request that a guest makes by itself (ABI: proxy_http_call).
+type HTTPCall struct {
+	Upstream          string // as the guest named it
+	Headers, Trailers []abi.Pair
+	Body              []byte
+	Timeout           time.Duration // 0: the host's maximum
+}
+
+// HTTPCallResult is the answer. Failure is empty or says why there is none; Headers may then be nil.
+type HTTPCallResult struct {
+	Headers, Trailers HeaderMap
+	Body              []byte
+	Failure           string
+}
+
+// Caller sends the requests that guests make.
+type Caller interface {
+	// HTTP sends call and later calls done, once, on another goroutine. After cancel done has no effect.
+	HTTP(call HTTPCall, done func(HTTPCallResult)) (cancel func(), status abi.Status)
 }
 
 // LocalReply is an answer that a guest gives instead of the upstream (ABI: proxy_send_local_response).

@@ -114,3 +114,16 @@ const (
 type Pair struct {
 	Name, Value string
 }
+
+// String is the status's name in the specification.
+func (s Status) String() string {
+	names := [...]string{
+		"OK", "NOT_FOUND", "BAD_ARGUMENT", "SERIALIZATION_FAILURE", "PARSE_FAILURE", "BAD_EXPRESSION",
+		"INVALID_MEMORY_ACCESS", "EMPTY", "CAS_MISMATCH", "RESULT_MISMATCH", "INTERNAL_FAILURE", "BROKEN_CONNECTION",
+		"UNIMPLEMENTED",
+	}
+	if int(s) < len(names) {
+		return names[s]
+	}
+	return "UNKNOWN"
+}

@@ -1,0 +1,65 @@
+package proxywasm
+
+import (
+	"time"
+
+	"github.com/loom-gateway/loom/internal/proxywasm/abi"
+)
+
+// absent answers for the capabilities that an embedder does not give.
+type absent struct{}
+
+// orDefaults fills in what the embedder left out.
+func (h Host) orDefaults() Host {
+	if h.Log == nil {
+		h.Log = absent{}
+	}
+	if h.Shared == nil {
+		h.Shared = absentData{}
+	}
+	if h.Queues == nil {
+		h.Queues = absent{}
+	}
+	if h.Metrics == nil {
+		h.Metrics = absentMetrics{}
+	}
+	if h.Calls == nil {
+		h.Calls = absent{}
+	}
+	if h.Now == nil {
+		h.Now = time.Now
+	}
+	return h
+}
+
+func (absent) Enabled(abi.LogLevel) bool             { return false }
+func (absent) Log(abi.LogLevel, string)              {}
+func (absent) Register(string, func(uint32)) uint32  { return 0 }
+func (absent) Resolve(string, string) (uint32, bool) { return 0, false }
+func (absent) Enqueue(uint32, []byte) abi.Status     { return abi.StatusNotFound }
+func (absent) Dequeue(uint32) ([]byte, abi.Status)   { return nil, abi.StatusNotFound }
+func (absent) HTTP(HTTPCall, func(HTTPCallResult)) (func(), abi.Status) {
+	return nil, abi.StatusInternalFailure
+}
+
+type absentData struct{}
+
+func (absentData) Get(string) ([]byte, uint32, bool)     { return nil, 0, false }
+func (absentData) Set(string, []byte, uint32) abi.Status { return abi.StatusInternalFailure }
+
+// absentMetrics lets a guest define and count, so that it runs, and remembers nothing.
+type absentMetrics struct{}
+
+func (absentMetrics) Define(abi.MetricType, string) (uint32, abi.Status) { return 1, abi.StatusOK }
+func (absentMetrics) Increment(uint32, int64) abi.Status                 { return abi.StatusOK }
+func (absentMetrics) Record(uint32, uint64) abi.Status                   { return abi.StatusOK }
+func (absentMetrics) Get(uint32) (uint64, abi.Status)                    { return 0, abi.StatusOK }
+
+// Interface guards
+var (
+	_ Logger     = absent{}
+	_ Queues     = absent{}
+	_ Caller     = absent{}
+	_ SharedData = absentData{}
+	_ Metrics    = absentMetrics{}
+)

@@ -1,0 +1,138 @@
+package proxywasm
+
+import (
+	"math"
+	"slices"
+
+	"github.com/loom-gateway/loom/internal/proxywasm/abi"
+)
+
+// Section "Buffers".
+
+// Body is a buffer that a guest may read and rewrite while it has a body callback.
+type Body struct {
+	data    []byte
+	changed bool
+}
+
+// Bytes are the buffer's contents; valid until the next change.
+func (b *Body) Bytes() []byte { return b.data }
+
+// Len is the number of bytes in the buffer.
+func (b *Body) Len() int { return len(b.data) }
+
+// Set makes data the contents, without copying.
+func (b *Body) Set(data []byte) { b.data = data }
+
+// Append appends a chunk.
+func (b *Body) Append(chunk []byte) { b.data = append(b.data, chunk...) }
+
+// Take empties the buffer and returns what it held.
+func (b *Body) Take() []byte {
+	data := b.data
+	b.data = nil
+	return data
+}
+
+// Changed reports whether the guest has written to the buffer since it was made.
+func (b *Body) Changed() bool { return b.changed }
+
+// Splice replaces n bytes at start by data, which it copies. Positions behind the end mean the end, so prepending
+// (0, 0), appending (max, 0) and replacing everything (0, max) are cases of the same thing.
+func (b *Body) Splice(start, n uint32, data []byte) {
+	size := uint32(min(len(b.data), math.MaxUint32))
+	start = min(start, size)
+	n = min(n, size-start)
+	b.changed = true
+	if start == 0 && n == size {
+		b.data = append([]byte(nil), data...)
+		return
+	}
+	b.data = slices.Replace(b.data, int(start), int(start+n), data...)
+}
+
+// buffer finds the bytes of a buffer. ok is false when it does not exist now.
+func (in *Instance) buffer(t abi.BufferType) (data []byte, ok bool) {
+	switch t {
+	case abi.BufferHTTPRequestBody, abi.BufferHTTPResponseBody:
+		if body := in.body(t); body != nil {
+			return body.data, true
+		}
+	case abi.BufferHTTPCallResponseBody:
+		return in.callouts.body()
+	}
+	return nil, false
+}
+
+func (in *Instance) body(t abi.BufferType) *Body {
+	if s := in.effective.stream; s != nil && s.ex != nil {
+		return s.ex.Body(t)
+	}
+	return nil
+}
+
+// text finds the buffers whose contents are the host's configuration.
+func (in *Instance) text(t abi.BufferType) (string, bool) {
+	switch {
+	case t == abi.BufferVMConfiguration:
+		return in.vm.Configuration, true
+	case t == abi.BufferPluginConfiguration && in.effective.plugin != nil:
+		return in.effective.plugin.config.Configuration, true
+	}
+	return "", false
+}
+
+// getBufferBytes answers what there is of the range: SDKs ask for more than they expect.
+func (in *Instance) getBufferBytes(p params) abi.Status {
+	t, start, size := abi.BufferType(p.u32(0)), p.u32(1), p.u32(2)
+	if t > abi.BufferRedisCallResponse || uint64(start)+uint64(size) > math.MaxUint32 {
+		return abi.StatusBadArgument
+	}
+	if text, ok := in.text(t); ok {
+		from, to := clamp(start, size, len(text))
+		return in.returnString(text[from:to], p.u32(3), p.u32(4))
+	}
+	data, ok := in.buffer(t)
+	if !ok {
+		return abi.StatusNotFound
+	}
+	from, to := clamp(start, size, len(data))
+	return in.returnBytes(data[from:to], p.u32(3), p.u32(4))
+}
+
+func clamp(start, size uint32, length int) (from, to int) {
+	from = min(int(start), length)
+	return from, min(from+int(size), length)
+}
+
+func (in *Instance) getBufferStatus(p params) abi.Status {
+	t := abi.BufferType(p.u32(0))
+	if t > abi.BufferRedisCallResponse {
+		return abi.StatusBadArgument
+	}
+	var length int
+	if text, ok := in.text(t); ok {
+		length = len(text)
+	} else if data, ok := in.buffer(t); ok {
+		length = len(data)
+	} else {
+		return abi.StatusNotFound
+	}
+	if status := in.putUint32(p.u32(1), uint32(length)); status != abi.StatusOK {
+		return status
+	}
+	return in.putUint32(p.u32(2), 0)
+}
+
+func (in *Instance) setBufferBytes(p params) abi.Status {
+	var data []byte
+	if status := in.inputs(p, 3, &data); status != abi.StatusOK {
+		return status
+	}
+	body := in.body(abi.BufferType(p.u32(0)))
+	if body == nil {
+		return abi.StatusBadArgument
+	}
+	body.Splice(p.u32(1), p.u32(2), data)
+	return abi.StatusOK
+}

@@ -1,0 +1,138 @@
+package proxywasm
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/tetratelabs/wazero/api"
+
+	"github.com/loom-gateway/loom/internal/proxywasm/abi"
+)
+
+// callbackType is the type of an export as letters, parameters and results with a > between them.
+func callbackType(name, version string) (string, bool) {
+	switch name {
+	case "_initialize", "_start":
+		return ">", true
+	case "main":
+		return "ii>i", true
+	case "malloc", "proxy_on_memory_allocate":
+		return "i>i", true
+	case "proxy_on_context_create":
+		return "ii>", true
+	case "proxy_on_vm_start", "proxy_on_configure":
+		return "ii>i", true
+	case "proxy_on_tick", "proxy_on_log", "proxy_on_delete":
+		return "i>", true
+	case "proxy_on_done":
+		return "i>i", true
+	case "proxy_on_queue_ready":
+		return "ii>", true
+	case "proxy_on_foreign_function":
+		return "iii>", true
+	case "proxy_on_request_headers", "proxy_on_response_headers":
+		if version == "0.1.0" {
+			return "ii>i", true
+		}
+		return "iii>i", true
+	case "proxy_on_request_body", "proxy_on_response_body":
+		return "iii>i", true
+	case "proxy_on_request_trailers", "proxy_on_response_trailers":
+		return "ii>i", true
+	case "proxy_on_http_call_response":
+		return "iiiii>", true
+	case "proxy_on_grpc_receive", "proxy_on_grpc_close",
+		"proxy_on_grpc_receive_initial_metadata", "proxy_on_grpc_receive_trailing_metadata":
+		return "iii>", true
+	}
+	return "", false
+}
+
+// exports are the guest's callbacks, looked up once per instance; a missing one is nil.
+type exports struct {
+	stream           [7]api.Function // by abi.Callback
+	contextCreate    api.Function
+	vmStart          api.Function
+	configure        api.Function
+	tick             api.Function
+	queueReady       api.Function
+	httpCallResponse api.Function
+	done             api.Function
+	deleted          api.Function
+}
+
+func (in *Instance) lookUpExports() {
+	for _, c := range abi.Callbacks() {
+		if in.module.Has(c) {
+			in.exports.stream[c] = in.guest.ExportedFunction(c.Export())
+		}
+	}
+	in.exports.contextCreate = in.guest.ExportedFunction("proxy_on_context_create")
+	in.exports.vmStart = in.guest.ExportedFunction("proxy_on_vm_start")
+	in.exports.configure = in.guest.ExportedFunction("proxy_on_configure")
+	in.exports.tick = in.guest.ExportedFunction("proxy_on_tick")
+	in.exports.queueReady = in.guest.ExportedFunction("proxy_on_queue_ready")
+	in.exports.httpCallResponse = in.guest.ExportedFunction("proxy_on_http_call_response")
+	in.exports.done = in.guest.ExportedFunction("proxy_on_done")
+	in.exports.deleted = in.guest.ExportedFunction("proxy_on_delete")
+}
+
+// scope is a context of the guest: a plugin context, or a stream of one.
+type scope struct {
+	id     uint32
+	plugin *PluginContext
+	stream *Stream // nil for a plugin context
+}
+
+// call is the one door into the guest: it sets the current context, keeps the time limit and turns a trap into the
+// death of the instance. The lock must be held. A callback that the guest does not export answers `otherwise`.
+func (in *Instance) call(fn api.Function, at scope, otherwise uint32, args ...uint64) (uint32, error) {
+	if err := in.Err(); err != nil {
+		return 0, err
+	}
+	if fn == nil {
+		return otherwise, nil
+	}
+	in.current, in.effective = at, at
+	copy(in.stack[:], args)
+	in.module.watchdog.begin(in, in.allowance)
+	err := fn.CallWithStack(in.ctx, in.stack[:max(len(args), len(fn.Definition().ResultTypes()))])
+	in.module.watchdog.end(in)
+	in.current, in.effective = scope{}, scope{}
+	if err != nil {
+		return 0, in.die(fn.Definition().Name(), err)
+	}
+	if len(fn.Definition().ResultTypes()) == 0 {
+		return otherwise, nil
+	}
+	return uint32(in.stack[0]), nil
+}
+
+// ErrOverdue is the reason of an instance whose guest code ran longer than its limit.
+var ErrOverdue = errors.New("the plugin ran longer than its limit and was stopped")
+
+// exitCode is how proc_exit leaves the guest.
+type exitCode uint32
+
+func (c exitCode) Error() string { return fmt.Sprintf("the plugin called proc_exit(%d)", uint32(c)) }
+
+// die marks the instance as dead. Its streams are woken, and nothing enters it any more. The lock must be held.
+func (in *Instance) die(where string, cause error) error {
+	if in.overdue.Load() {
+		cause = ErrOverdue
+	}
+	err := fmt.Errorf("running %s of plugin %q: %w", where, in.module.options.Name, cause)
+	if !in.dead.CompareAndSwap(nil, &err) {
+		return in.Err()
+	}
+	in.stopTimers()
+	for _, s := range in.scopes {
+		if s.stream != nil {
+			s.stream.wakeUp()
+		}
+	}
+	if in.onDeath != nil {
+		go in.onDeath(err)
+	}
+	return err
+}

@@ -1,0 +1,125 @@
+package proxywasm
+
+import "github.com/loom-gateway/loom/internal/proxywasm/abi"
+
+// Section "Header maps".
+
+// headerMap finds a map in the current phase. A nil map with StatusOK does not exist now.
+func (in *Instance) headerMap(t abi.MapType) (m HeaderMap, writable bool, status abi.Status) {
+	switch {
+	case t > abi.MapHTTPCallResponseTrailers:
+		return nil, false, abi.StatusBadArgument
+	case t == abi.MapHTTPCallResponseHeaders || t == abi.MapHTTPCallResponseTrailers:
+		return in.callouts.headers(t), false, abi.StatusOK
+	case t >= abi.MapGRPCCallInitialMetadata || in.effective.stream == nil || in.effective.stream.ex == nil:
+		return nil, false, abi.StatusOK
+	}
+	m, writable = in.effective.stream.ex.Headers(t)
+	return m, writable, abi.StatusOK
+}
+
+// change finds a map to write to. Writes to a map that cannot be changed any more are dropped with OK and a log
+// line: Rust's SDK panics on anything else, and would take the instance with it.
+func (in *Instance) change(p params) (HeaderMap, abi.Status) {
+	m, writable, status := in.headerMap(abi.MapType(p.u32(0)))
+	if status != abi.StatusOK {
+		return nil, status
+	}
+	if m == nil || !writable {
+		in.warnOnce("a header map was changed in a phase in which the change cannot have an effect; it was dropped")
+		return nil, abi.StatusOK
+	}
+	return m, abi.StatusOK
+}
+
+func (in *Instance) listPairs(m HeaderMap) []abi.Pair {
+	in.pairs = in.pairs[:0]
+	if m != nil {
+		in.pairs = m.AppendPairs(in.pairs)
+	}
+	return in.pairs
+}
+
+func (in *Instance) getHeaderMapSize(p params) abi.Status {
+	m, _, status := in.headerMap(abi.MapType(p.u32(0)))
+	if status != abi.StatusOK {
+		return status
+	}
+	return in.putUint32(p.u32(1), uint32(abi.PairsSize(in.listPairs(m))))
+}
+
+// getHeaderMapPairs answers an empty map where there is none.
+func (in *Instance) getHeaderMapPairs(p params) abi.Status {
+	m, _, status := in.headerMap(abi.MapType(p.u32(0)))
+	if status != abi.StatusOK {
+		return status
+	}
+	in.scratch = abi.AppendPairs(in.scratch[:0], in.listPairs(m))
+	return in.returnBytes(in.scratch, p.u32(1), p.u32(2))
+}
+
+// setHeaderMapPairs replaces a map. What cannot be decoded is an empty map, as in Envoy.
+func (in *Instance) setHeaderMapPairs(p params) abi.Status {
+	var data []byte
+	if status := in.inputs(p, 1, &data); status != abi.StatusOK {
+		return status
+	}
+	m, status := in.change(p)
+	if m == nil {
+		return status
+	}
+	pairs, err := abi.DecodePairs(data)
+	if err != nil {
+		in.warnOnce("proxy_set_header_map_pairs was given a " + err.Error() + "; it was read as an empty one")
+	}
+	m.Replace(pairs)
+	return abi.StatusOK
+}
+
+// getHeaderMapValue answers the first value. In ABI 0.1.0 a missing header is OK with a null pointer.
+func (in *Instance) getHeaderMapValue(p params) abi.Status {
+	var name []byte
+	if status := in.inputs(p, 1, &name); status != abi.StatusOK {
+		return status
+	}
+	m, _, status := in.headerMap(abi.MapType(p.u32(0)))
+	if status != abi.StatusOK {
+		return status
+	}
+	if m != nil {
+		if value, ok := m.Get(name); ok {
+			return in.returnString(value, p.u32(3), p.u32(4))
+		}
+	}
+	if in.module.info.ABIVersion == "0.1.0" {
+		return in.returnString("", p.u32(3), p.u32(4))
+	}
+	return abi.StatusNotFound
+}
+
+func (in *Instance) addHeaderMapValue(p params) abi.Status     { return in.putHeader(p, HeaderMap.Add) }
+func (in *Instance) replaceHeaderMapValue(p params) abi.Status { return in.putHeader(p, HeaderMap.Set) }
+
+func (in *Instance) putHeader(p params, put func(m HeaderMap, name, value []byte)) abi.Status {
+	var name, value []byte
+	if status := in.inputs(p, 1, &name, &value); status != abi.StatusOK {
+		return status
+	}
+	m, status := in.change(p)
+	if m != nil {
+		put(m, name, value)
+	}
+	return status
+}
+
+func (in *Instance) removeHeaderMapValue(p params) abi.Status {
+	var name []byte
+	if status := in.inputs(p, 1, &name); status != abi.StatusOK {
+		return status
+	}
+	m, status := in.change(p)
+	if m != nil {
+		m.Remove(name)
+	}
+	return status
+}

@@ -1,0 +1,209 @@
+package proxywasm
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/tetratelabs/wazero"
+	"github.com/tetratelabs/wazero/api"
+
+	"github.com/loom-gateway/loom/internal/proxywasm/abi"
+)
+
+// params are the parameters of a hostcall as wazero hands them over.
+type params []uint64
+
+func (p params) u32(i int) uint32 { return uint32(p[i]) }
+func (p params) i32(i int) int32  { return int32(uint32(p[i])) }
+func (p params) i64(i int) int64  { return int64(p[i]) }
+
+// hostcall is one import of module `env`: its name, its parameters as letters (i = i32, I = i64) and what it does.
+type hostcall struct {
+	name   string
+	params string
+	call   func(in *Instance, p params) abi.Status
+	// early permits the call while the module starts and inside the guest's allocator.
+	early bool
+}
+
+// hostcalls is the table of the ABI in the order of the specification. The superset of all versions is offered to
+// every module; names stand twice where two signatures are in the wild.
+func hostcalls() []hostcall {
+	return []hostcall{
+		// Logging, time, general
+		{"proxy_log", "iii", (*Instance).log, true},
+		{"proxy_get_log_level", "i", (*Instance).getLogLevel, true},
+		{"proxy_get_current_time_nanoseconds", "i", (*Instance).getCurrentTime, true},
+		{"proxy_set_tick_period_milliseconds", "i", (*Instance).setTickPeriod, false},
+		{"proxy_get_status", "iii", (*Instance).getStatus, false},
+		{"proxy_set_effective_context", "i", (*Instance).setEffectiveContext, false},
+		{"proxy_done", "", (*Instance).done, false},
+		{"proxy_get_configuration", "ii", (*Instance).getConfiguration, false}, // 0.1.0
+		// Buffers
+		{"proxy_get_buffer_bytes", "iiiii", (*Instance).getBufferBytes, false},
+		{"proxy_get_buffer_status", "iii", (*Instance).getBufferStatus, false},
+		{"proxy_set_buffer_bytes", "iiiii", (*Instance).setBufferBytes, false},
+		// Header maps
+		{"proxy_get_header_map_size", "ii", (*Instance).getHeaderMapSize, false},
+		{"proxy_get_header_map_pairs", "iii", (*Instance).getHeaderMapPairs, false},
+		{"proxy_set_header_map_pairs", "iii", (*Instance).setHeaderMapPairs, false},
+		{"proxy_get_header_map_value", "iiiii", (*Instance).getHeaderMapValue, false},
+		{"proxy_add_header_map_value", "iiiii", (*Instance).addHeaderMapValue, false},
+		{"proxy_replace_header_map_value", "iiiii", (*Instance).replaceHeaderMapValue, false},
+		{"proxy_remove_header_map_value", "iii", (*Instance).removeHeaderMapValue, false},
+		// Streams
+		{"proxy_continue_stream", "i", (*Instance).continueStream, false},
+		{"proxy_close_stream", "i", (*Instance).closeStream, false},
+		{"proxy_continue_request", "", (*Instance).continueRequest, false},   // 0.1.0
+		{"proxy_continue_response", "", (*Instance).continueResponse, false}, // 0.1.0
+		{"proxy_clear_route_cache", "", (*Instance).clearRouteCache, false},  // 0.1.0
+		{"proxy_send_local_response", "iiiiiiii", (*Instance).sendLocalResponse, false},
+		// Callouts
+		{"proxy_http_call", "iiiiiiiiii", (*Instance).httpCall, false},
+		{"proxy_grpc_call", "iiiiiiiiiiii", (*Instance).grpcCall, false},
+		{"proxy_grpc_call", "iiiiiiiiii", (*Instance).grpcCall, false}, // AssemblyScript's SDK
+		{"proxy_grpc_stream", "iiiiiiiii", (*Instance).grpcStream, false},
+		{"proxy_grpc_stream", "iiiiiii", (*Instance).grpcStream, false}, // AssemblyScript's SDK
+		{"proxy_grpc_send", "iiii", (*Instance).grpcToken, false},
+		{"proxy_grpc_cancel", "i", (*Instance).grpcToken, false},
+		{"proxy_grpc_close", "i", (*Instance).grpcToken, false},
+		// Shared data and queues
+		{"proxy_get_shared_data", "iiiii", (*Instance).getSharedData, false},
+		{"proxy_set_shared_data", "iiiii", (*Instance).setSharedData, false},
+		{"proxy_register_shared_queue", "iii", (*Instance).registerSharedQueue, false},
+		{"proxy_resolve_shared_queue", "iiiii", (*Instance).resolveSharedQueue, false},
+		{"proxy_enqueue_shared_queue", "iii", (*Instance).enqueueSharedQueue, false},
+		{"proxy_dequeue_shared_queue", "iii", (*Instance).dequeueSharedQueue, false},
+		// Metrics
+		{"proxy_define_metric", "iiii", (*Instance).defineMetric, false},
+		{"proxy_increment_metric", "iI", (*Instance).incrementMetric, false},
+		{"proxy_record_metric", "iI", (*Instance).recordMetric, false},
+		{"proxy_get_metric", "ii", (*Instance).getMetric, false},
+		// Properties and foreign functions
+		{"proxy_get_property", "iiii", (*Instance).getProperty, false},
+		{"proxy_set_property", "iiii", (*Instance).setProperty, false},
+		{"proxy_call_foreign_function", "iiiiii", (*Instance).callForeignFunction, false},
+		// Higress: its SDK imports them whether a plugin uses them or not
+		{"proxy_redis_init", "iiiiiii", (*Instance).notAvailable, false},
+		{"proxy_redis_call", "iiiii", (*Instance).notAvailable, false},
+		{"proxy_inject_encoded_data_to_filter_chain", "iii", (*Instance).notAvailable, false},
+		{"proxy_get_upstream_hosts", "ii", (*Instance).notFound, false},
+		{"proxy_set_upstream_override_host", "ii", (*Instance).notFound, false},
+	}
+}
+
+func (in *Instance) notAvailable(params) abi.Status { return abi.StatusInternalFailure }
+func (in *Instance) notFound(params) abi.Status     { return abi.StatusNotFound }
+
+// linkEnv builds module `env` from the import section of a guest, because a name may come with several signatures.
+func linkEnv(ctx context.Context, r wazero.Runtime, guest wazero.CompiledModule) error {
+	builder := r.NewHostModuleBuilder("env")
+	var missing []string
+	used := map[string]bool{}
+	for _, def := range guest.ImportedFunctions() {
+		module, name, _ := def.Import()
+		if module != "env" || used[name] {
+			continue
+		}
+		used[name] = true
+		fn, ok := resolve(def)
+		if !ok {
+			missing = append(missing, signature(name, def.ParamTypes(), def.ResultTypes()))
+			continue
+		}
+		builder.NewFunctionBuilder().WithGoModuleFunction(fn, def.ParamTypes(), def.ResultTypes()).Export(name)
+	}
+	if len(missing) > 0 {
+		return fmt.Errorf("the module imports from env what no Proxy-Wasm host offers: %s: "+
+			"build it with a Proxy-Wasm SDK for ABI 0.1.0 to 0.2.1 and without other host libraries", strings.Join(missing, ", "))
+	}
+	if len(used) == 0 {
+		return nil
+	}
+	_, err := builder.Instantiate(ctx)
+	return err
+}
+
+// resolve finds the hostcall of an import.
+func resolve(def api.FunctionDefinition) (api.GoModuleFunction, bool) {
+	_, name, _ := def.Import()
+	letters, ok := signatureLetters(def.ParamTypes())
+	if !ok {
+		return nil, false
+	}
+	if fn, ok := toolchainCall(name, letters); ok {
+		return fn, true
+	}
+	table := hostcalls()
+	i := slices.IndexFunc(table, func(h hostcall) bool { return h.name == name && h.params == letters })
+	if i < 0 || len(def.ResultTypes()) > 1 || slices.Contains(def.ResultTypes(), api.ValueTypeI64) {
+		return nil, false
+	}
+	return table[i].adapt(len(def.ResultTypes()) == 1), true
+}
+
+// adapt is the one door out of the guest: it finds the instance, refuses what may not be called now, and writes the
+// status, mapped to what the SDKs survive.
+func (h hostcall) adapt(answers bool) api.GoModuleFunc {
+	return func(ctx context.Context, mod api.Module, stack []uint64) {
+		in := instanceOf(ctx, mod)
+		if in.restricted && !h.early {
+			panic(fmt.Errorf("%s was called while the module starts or allocates, when only logging is permitted", h.name))
+		}
+		status := h.call(in, stack)
+		if status != abi.StatusOK && status != abi.StatusNotFound {
+			in.reportRefusal(h.name, status)
+		}
+		if answers {
+			stack[0] = uint64(abi.Survive(h.name, status))
+		}
+	}
+}
+
+// toolchainCall answers the imports that compilers add beside the ABI.
+func toolchainCall(name, letters string) (api.GoModuleFunc, bool) {
+	switch {
+	case name == "abort" && letters == "iiii":
+		return abort, true
+	case name == "emscripten_notify_memory_growth" && letters == "i":
+		return func(context.Context, api.Module, []uint64) {}, true
+	case name == "pthread_equal" && letters == "ii":
+		return func(_ context.Context, _ api.Module, stack []uint64) {
+			equal := uint32(stack[0]) == uint32(stack[1])
+			stack[0] = 0
+			if equal {
+				stack[0] = 1
+			}
+		}, true
+	}
+	return nil, false
+}
+
+func signatureLetters(types []api.ValueType) (string, bool) {
+	letters := make([]byte, len(types))
+	for i, t := range types {
+		switch t {
+		case api.ValueTypeI32:
+			letters[i] = 'i'
+		case api.ValueTypeI64:
+			letters[i] = 'I'
+		default:
+			return "", false
+		}
+	}
+	return string(letters), true
+}
+
+// signature prints a function type for an error message.
+func signature(name string, in, out []api.ValueType) string {
+	names := func(types []api.ValueType) string {
+		list := make([]string, len(types))
+		for i, t := range types {
+			list[i] = api.ValueTypeName(t)
+		}
+		return strings.Join(list, ", ")
+	}
+	return fmt.Sprintf("%s(%s) -> (%s)", name, names(in), names(out))
+}

@@ -1,0 +1,232 @@
+package proxywasm
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/tetratelabs/wazero"
+	"github.com/tetratelabs/wazero/api"
+
+	"github.com/loom-gateway/loom/internal/proxywasm/abi"
+)
+
+// VMConfig is what all plugin contexts of an instance share.
+type VMConfig struct {
+	// VMID scopes shared data and queues.
+	VMID string
+	// Configuration is handed to proxy_on_vm_start.
+	Configuration string
+	// Env is the environment that WASI shows; nothing of the process's own.
+	Env map[string]string
+}
+
+// Instance is one VM: the guest's memory and the contexts in it. Guests are single threaded and must not
+// be entered twice, so there is one lock, which is held only while guest code runs.
+type Instance struct {
+	module *Module
+	host   Host
+	vm     VMConfig
+	env    []string
+
+	guest     api.Module
+	memory    api.Memory
+	allocator api.Function
+	exports   exports
+	ctx       *guestContext
+	began     time.Time
+
+	mu         sync.Mutex
+	stack      [8]uint64
+	allocStack [1]uint64
+	restricted bool          // the guest starts or allocates: only logging is permitted
+	starting   bool          // proxy_on_vm_start runs
+	allowance  time.Duration // the time limit of the next call
+	current    scope         // whose callback runs
+	effective  scope         // on which context hostcalls act (proxy_set_effective_context)
+	scopes     map[uint32]scope
+	lastID     uint32
+	ticking    bool
+	refusals   map[string]bool
+	callouts   callouts
+	scratch    []byte     // reused for answers that are built up
+	pairs      []abi.Pair // likewise
+	onDeath    func(error)
+
+	deadline atomic.Uint64 // in ticks of the watchdog, 0 while no guest code runs
+	overdue  atomic.Bool
+	dead     atomic.Pointer[error]
+}
+
+// guestContext carries the instance to the hostcalls: they find it by a type assertion instead of a search.
+type guestContext struct {
+	context.Context
+	in *Instance
+}
+
+type instanceKey struct{}
+
+func (c *guestContext) Value(key any) any {
+	if _, ok := key.(instanceKey); ok {
+		return c
+	}
+	return c.Context.Value(key)
+}
+
+// instanceOf finds the instance whose guest made a hostcall.
+func instanceOf(ctx context.Context, mod api.Module) *Instance {
+	c, ok := ctx.(*guestContext)
+	if !ok {
+		c = ctx.Value(instanceKey{}).(*guestContext)
+	}
+	if c.in.memory == nil { // the module's own start section is running
+		c.in.memory = mod.Memory()
+	}
+	return c.in
+}
+
+// NewInstance instantiates the module and runs its start functions (section "Lifecycle"). The instance has no plugin
+// context yet. ctx bounds the start; h is kept for the instance's life.
+func (m *Module) NewInstance(ctx context.Context, c VMConfig, h Host) (*Instance, error) {
+	in := &Instance{
+		module: m, host: h.orDefaults(), vm: c, env: environment(c.Env), began: time.Now(),
+		scopes: map[uint32]scope{}, refusals: map[string]bool{}, allowance: m.options.Limits.StartTimeout,
+		callouts: callouts{open: map[uint32]*callout{}},
+	}
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if err := in.instantiate(ctx); err != nil {
+		return nil, err
+	}
+	m.watchdog.instances.Store(in, struct{}{})
+	if err := in.start(); err != nil {
+		return nil, errors.Join(err, in.free(ctx))
+	}
+	in.allowance = m.options.Limits.CallTimeout
+	return in, nil
+}
+
+func (in *Instance) instantiate(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, in.module.options.Limits.StartTimeout)
+	defer cancel()
+	in.restricted = true
+	config := wazero.NewModuleConfig().WithName("").WithStartFunctions()
+	guest, err := in.module.runtime.InstantiateModule(&guestContext{Context: ctx, in: in}, in.module.compiled, config)
+	if errors.Is(err, context.DeadlineExceeded) || ctx.Err() != nil {
+		err = ErrOverdue
+	}
+	if err != nil {
+		return fmt.Errorf("instantiating plugin %q: %w", in.module.options.Name, err)
+	}
+	in.guest, in.memory = guest, guest.Memory()
+	in.ctx = &guestContext{Context: context.Background(), in: in}
+	// The specification prefers proxy_on_memory_allocate; TinyGo's malloc keeps what it returns for ever.
+	if in.allocator = guest.ExportedFunction("proxy_on_memory_allocate"); in.allocator == nil {
+		in.allocator = guest.ExportedFunction("malloc")
+	}
+	in.lookUpExports()
+	return nil
+}
+
+// start runs _initialize and then main, or else _start.
+func (in *Instance) start() error {
+	for _, name := range startFunctions(in.module.info.Exports) {
+		fn := in.guest.ExportedFunction(name)
+		args := make([]uint64, len(fn.Definition().ParamTypes()))
+		_, err := in.call(fn, scope{}, 0, args...)
+		if code := exitCode(0); errors.As(err, &code) && code == 0 {
+			in.dead.Store(nil) // a command that ends well (TinyGo) stays usable
+			continue
+		}
+		if err != nil {
+			return err
+		}
+	}
+	in.restricted = false
+	return nil
+}
+
+func startFunctions(exports []string) []string {
+	if !slices.Contains(exports, "_initialize") {
+		if slices.Contains(exports, "_start") {
+			return []string{"_start"}
+		}
+		return nil
+	}
+	for _, name := range []string{"main", "__main_void"} {
+		if slices.Contains(exports, name) {
+			return []string{"_initialize", name}
+		}
+	}
+	return []string{"_initialize"}
+}
+
+// Start lets timers run. Until then set_tick_period is only remembered, so that a configuration that is
+// merely validated does nothing.
+func (in *Instance) Start() {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.ticking = true
+	for _, s := range in.scopes {
+		if s.stream == nil {
+			s.plugin.armTick()
+		}
+	}
+}
+
+// Err is nil while the instance is usable, and says afterwards why it died.
+func (in *Instance) Err() error {
+	if err := in.dead.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
+
+// OnDeath sets what is called, once and on another goroutine, when the instance dies.
+func (in *Instance) OnDeath(f func(error)) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.onDeath = f
+}
+
+// MemoryBytes is the size of the guest's linear memory.
+func (in *Instance) MemoryBytes() uint32 { return in.memory.Size() }
+
+// Age is the time since the instance was made.
+func (in *Instance) Age() time.Duration { return time.Since(in.began) }
+
+var errClosed = errors.New("the instance is closed")
+
+// Close ends all contexts and frees the instance. Streams that are still open get errClosed.
+func (in *Instance) Close(ctx context.Context) error {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	for _, s := range in.scopes {
+		if s.stream == nil {
+			s.plugin.end()
+		}
+	}
+	in.onDeath = nil
+	_ = in.die("close", errClosed)
+	return in.free(ctx)
+}
+
+func (in *Instance) free(ctx context.Context) error {
+	in.callouts.cancelAll()
+	in.module.watchdog.instances.Delete(in)
+	return in.guest.Close(ctx)
+}
+
+// newID returns a context id that is not in use.
+func (in *Instance) newID() uint32 {
+	for {
+		in.lastID++
+		if _, used := in.scopes[in.lastID]; !used && in.lastID != 0 {
+			return in.lastID
+		}
+	}
+}

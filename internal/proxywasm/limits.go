@@ -1,0 +1,75 @@
+package proxywasm
+
+import "time"
+
+// Limits bound what one plugin may use. Zero fields stand for the defaults.
+type Limits struct {
+	// MemoryPages is the most linear memory of one instance, in pages of 64 KiB. Default: 1024 (64 MiB): a Go
+	// guest starts at about 4 MiB, and a bomb in every instance of a small pool still fits a small machine.
+	MemoryPages uint32
+
+	// CallTimeout is the longest that guest code may run in one callback. Default: 1s: a hundred thousand times a
+	// healthy callback, and short enough that clients of a looping plugin still get their answer.
+	CallTimeout time.Duration
+
+	// StartTimeout is the longest that instantiation, start and configuration of one instance may take. Default: 10s,
+	// since plugins compile rule sets there.
+	StartTimeout time.Duration
+
+	// ModuleBytes is the largest module. Default: 64 MiB; the largest known real plugins have about 25 MiB.
+	ModuleBytes int
+
+	// LogBytes is how much of one log message is kept. Default: 16 KiB.
+	LogBytes int
+
+	// TickPeriod is the shortest period that proxy_set_tick_period_milliseconds arms. Default: 10ms, so that a
+	// plugin which asks for 1ms on every instance does not become the machine's main load.
+	TickPeriod time.Duration
+}
+
+// DefaultLimits returns the limits that zero fields stand for.
+func DefaultLimits() Limits {
+	return Limits{
+		MemoryPages:  1024,
+		CallTimeout:  time.Second,
+		StartTimeout: 10 * time.Second,
+		ModuleBytes:  64 << 20,
+		LogBytes:     16 << 10,
+		TickPeriod:   10 * time.Millisecond,
+	}
+}
+
+// orDefaults fills in zero fields.
+func (l Limits) orDefaults() Limits {
+	d := DefaultLimits()
+	l.MemoryPages = or(l.MemoryPages, d.MemoryPages)
+	l.CallTimeout = or(l.CallTimeout, d.CallTimeout)
+	l.StartTimeout = or(l.StartTimeout, d.StartTimeout)
+	l.ModuleBytes = or(l.ModuleBytes, d.ModuleBytes)
+	l.LogBytes = or(l.LogBytes, d.LogBytes)
+	l.TickPeriod = or(l.TickPeriod, d.TickPeriod)
+	return l
+}
+
+func or[T comparable](value, fallback T) T {
+	var zero T
+	if value == zero {
+		return fallback
+	}
+	return value
+}
+
+const (
+	// maxCopy is the most that one hostcall copies out of the guest in one piece (a body, a log line, a
+	// value); it bounds what a bad length can make the host allocate. The guest's memory bounds it as well.
+	maxCopy = 256 << 20
+
+	// maxRandomBytes is the most that one random_get fills.
+	maxRandomBytes = 1 << 20
+
+	// maxPollSleep is the longest that one poll_oneoff sleeps: guest code holds the instance while it sleeps.
+	maxPollSleep = 5 * time.Millisecond
+
+	// maxUncompressed bounds the foreign function uncompress against decompression bombs.
+	maxUncompressed = 16 << 20
+)

@@ -1,0 +1,86 @@
+package proxywasm
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/loom-gateway/loom/internal/proxywasm/abi"
+)
+
+// Section "Logging". Messages may be anything: they are cut, and control characters are made visible, so that a
+// guest cannot write lines that look like the gateway's.
+
+func (in *Instance) log(p params) abi.Status {
+	level := abi.LogLevel(p.u32(0))
+	if level > abi.LogCritical {
+		return abi.StatusBadArgument
+	}
+	message, ok := in.bytesAt(p.u32(1), p.u32(2))
+	if !ok {
+		return abi.StatusInvalidMemoryAccess
+	}
+	in.logBytes(level, message)
+	return abi.StatusOK
+}
+
+func (in *Instance) logBytes(level abi.LogLevel, message []byte) {
+	if !in.host.Log.Enabled(level) {
+		return
+	}
+	cut := message[:min(len(message), in.module.options.Limits.LogBytes)]
+	text := visible(string(cut))
+	if len(cut) < len(message) {
+		text += fmt.Sprintf("… (%d bytes more)", len(message)-len(cut))
+	}
+	in.host.Log.Log(level, text)
+}
+
+// visible replaces control characters and broken UTF-8.
+func visible(s string) string {
+	s = strings.ToValidUTF8(s, "\uFFFD")
+	if strings.IndexFunc(s, isControl) < 0 {
+		return s
+	}
+	var b strings.Builder
+	for _, r := range s {
+		switch {
+		case r == '\t':
+			b.WriteByte(' ')
+		case r == '\n':
+			b.WriteString(`\n`)
+		case isControl(r):
+			fmt.Fprintf(&b, `\x%02x`, r)
+		default:
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
+}
+
+func isControl(r rune) bool {
+	return r < ' ' || r == 0x7f || (r >= 0x80 && r < 0xa0) || r == 0x2028 || r == 0x2029
+}
+
+func (in *Instance) getLogLevel(p params) abi.Status {
+	level := abi.LogTrace
+	for level < abi.LogCritical && !in.host.Log.Enabled(level) {
+		level++
+	}
+	return in.putUint32(p.u32(0), uint32(level))
+}
+
+// warnOnce logs something about the guest once in an instance's life.
+func (in *Instance) warnOnce(message string) {
+	if in.refusals[message] {
+		return
+	}
+	in.refusals[message] = true
+	in.host.Log.Log(abi.LogWarn, message)
+}
+
+// reportRefusal says, once per hostcall and status, that a hostcall was refused.
+func (in *Instance) reportRefusal(hostcall string, status abi.Status) {
+	if in.host.Log.Enabled(abi.LogDebug) && status != abi.StatusCasMismatch && status != abi.StatusEmpty {
+		in.warnOnce(fmt.Sprintf("hostcall %s answered %s in context %d", hostcall, status, in.current.id))
+	}
+}

@@ -1,0 +1,106 @@
+package proxywasm
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// PluginConfig is one configuration of a plugin.
+type PluginConfig struct {
+	// Name is the property plugin_name.
+	Name string
+	// RootID is the property plugin_root_id, by which a module with several roots picks one.
+	RootID string
+	// Configuration is handed to proxy_on_configure byte for byte.
+	Configuration string
+}
+
+// PluginContext is one configuration living in one instance: the specification's plugin context.
+type PluginContext struct {
+	in     *Instance
+	id     uint32
+	config PluginConfig
+
+	properties map[string][]byte // proxy_set_property outside of streams
+	tickPeriod time.Duration
+	tickTimer  *time.Timer
+	ended      bool
+}
+
+// ErrRefused is a configuration or start that the plugin itself refused. What it logged says why.
+var ErrRefused = errors.New("the plugin refused it")
+
+// NewPluginContext creates a plugin context and configures it: proxy_on_context_create, proxy_on_vm_start,
+// proxy_on_configure, with the same id, as Envoy does for every plugin of a VM.
+func (in *Instance) NewPluginContext(_ context.Context, c PluginConfig) (*PluginContext, error) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.allowance = in.module.options.Limits.StartTimeout
+	defer func() { in.allowance = in.module.options.Limits.CallTimeout }()
+	pc := &PluginContext{in: in, id: in.newID(), config: c}
+	in.scopes[pc.id] = pc.scope()
+	if err := pc.begin(); err != nil {
+		pc.stopTick()
+		delete(in.scopes, pc.id)
+		return nil, err
+	}
+	pc.armTick()
+	return pc, nil
+}
+
+func (pc *PluginContext) begin() error {
+	in, id := pc.in, uint64(pc.id)
+	if _, err := in.call(in.exports.contextCreate, pc.scope(), 0, id, 0); err != nil {
+		return err
+	}
+	steps := []struct {
+		what string
+		run  func() (uint32, error)
+	}{
+		{"starting (on_vm_start)", func() (uint32, error) {
+			in.starting = true
+			defer func() { in.starting = false }()
+			return in.call(in.exports.vmStart, pc.scope(), 1, id, uint64(len(in.vm.Configuration)))
+		}},
+		{"configuring (on_configure)", func() (uint32, error) {
+			return in.call(in.exports.configure, pc.scope(), 1, id, uint64(len(pc.config.Configuration)))
+		}},
+	}
+	for _, step := range steps {
+		ok, err := step.run()
+		if err != nil {
+			return err
+		}
+		if ok == 0 {
+			return fmt.Errorf("%s plugin %q: %w; its log says why", step.what, pc.config.Name, ErrRefused)
+		}
+	}
+	return nil
+}
+
+func (pc *PluginContext) scope() scope { return scope{id: pc.id, plugin: pc} }
+
+// Close ends the context: proxy_on_done, proxy_on_delete. Its streams must be finished.
+func (pc *PluginContext) Close(context.Context) {
+	pc.in.mu.Lock()
+	defer pc.in.mu.Unlock()
+	pc.end()
+}
+
+// end runs under the lock. A guest that answers "not yet" to proxy_on_done gets no grace: its ticks and callouts
+// end here, so nothing could make it say otherwise.
+func (pc *PluginContext) end() {
+	if pc.ended {
+		return
+	}
+	pc.ended = true
+	pc.stopTick()
+	in := pc.in
+	in.callouts.cancelOf(pc)
+	if _, err := in.call(in.exports.done, pc.scope(), 1, uint64(pc.id)); err == nil {
+		_, _ = in.call(in.exports.deleted, pc.scope(), 0, uint64(pc.id))
+	}
+	delete(in.scopes, pc.id)
+}

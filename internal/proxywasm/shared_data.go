@@ -1,0 +1,28 @@
+package proxywasm
+
+import "github.com/loom-gateway/loom/internal/proxywasm/abi"
+
+// Section "Shared key-value store".
+
+func (in *Instance) getSharedData(p params) abi.Status {
+	var key []byte
+	if status := in.inputs(p, 0, &key); status != abi.StatusOK {
+		return status
+	}
+	value, cas, ok := in.host.Shared.Get(string(key))
+	if !ok {
+		return abi.StatusNotFound
+	}
+	if status := in.returnBytes(value, p.u32(2), p.u32(3)); status != abi.StatusOK {
+		return status
+	}
+	return in.putUint32(p.u32(4), cas)
+}
+
+func (in *Instance) setSharedData(p params) abi.Status {
+	var key, value []byte
+	if status := in.inputs(p, 0, &key, &value); status != abi.StatusOK {
+		return status
+	}
+	return in.host.Shared.Set(string(key), value, p.u32(4))
+}
