@@ -1,0 +1,96 @@
+package caddyfile
+
+import (
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/loom-gateway/loom/modules/gateway"
+)
+
+// readPlugin reads a plugin of the global option. All words but the name are optional; a
+// plugin needs either a path or `bundled`.
+//
+//	plugin <name> [<path>] {
+//		path           <file.wasm>
+//		bundled        <name>
+//		sha256         <hex digest>
+//		phase          on_request_headers|on_request_body|on_request_trailers|
+//		               on_response_headers|on_response_body|on_response_trailers|on_log
+//		priority       <number>
+//		config         <text> | { <key> <value>... }
+//		vm_config      <text> | { <key> <value>... }
+//		root_id        <text>
+//		vm_id          <text>
+//		env            <name> <value>
+//		failure_policy reload|closed|open
+//		instances      <number>
+//		limits {
+//			memory        <size>
+//			call_timeout  <duration>
+//			start_timeout <duration>
+//			body          <size>
+//			pause_timeout <duration>
+//		}
+//		allow_on_headers_stop_iteration
+//	}
+func readPlugin(d *caddyfile.Dispenser, into map[string]*gateway.Plugin) error {
+	args := d.RemainingArgs()
+	if len(args) == 0 || len(args) > 2 {
+		return d.Errf("plugin takes a name and the path of its .wasm file")
+	}
+	if _, again := into[args[0]]; again {
+		return d.Errf("plugin %q is defined twice", args[0])
+	}
+	plugin := &gateway.Plugin{}
+	b := pluginBlock(args[0], plugin)
+	if len(args) == 2 {
+		plugin.Path = args[1]
+		b.seen = map[string]int{"path": d.Line()}
+	}
+	if err := b.read(d); err != nil {
+		return err
+	}
+	if plugin.Path == "" && plugin.Bundled == "" {
+		return d.Errf("plugin %q needs the path of its .wasm file, or bundled <name>", args[0])
+	}
+	into[args[0]] = plugin
+	return nil
+}
+
+func pluginBlock(name string, p *gateway.Plugin) *block {
+	return &block{
+		owner: "plugin " + name,
+		words: map[string]reader{
+			"path":           text(&p.Path),
+			"bundled":        text(&p.Bundled),
+			"sha256":         text(&p.SHA256),
+			"phase":          text(&p.Phase),
+			"priority":       number(&p.Priority),
+			"config":         configuration(&p.Config),
+			"vm_config":      configuration(&p.VMConfig),
+			"root_id":        text(&p.RootID),
+			"vm_id":          text(&p.VMID),
+			"env":            pairs(&p.Env),
+			"failure_policy": text(&p.FailurePolicy),
+			"instances":      number(&p.Instances),
+			"limits":         func(d *caddyfile.Dispenser) error { return readLimits(d, p) },
+
+			"allow_on_headers_stop_iteration": onOff(&p.AllowOnHeadersStopIteration),
+		},
+		many: []string{"env"},
+	}
+}
+
+func readLimits(d *caddyfile.Dispenser, p *gateway.Plugin) error {
+	if d.NextArg() {
+		return d.Errf("limits takes no value, only a block")
+	}
+	p.Limits = &gateway.PluginLimits{}
+	b := block{owner: "limits", words: map[string]reader{
+		"memory":        size(&p.Limits.Memory),
+		"call_timeout":  duration(&p.Limits.CallTimeout),
+		"start_timeout": duration(&p.Limits.StartTimeout),
+		"body":          size(&p.Limits.Body),
+		"pause_timeout": duration(&p.Limits.PauseTimeout),
+	}}
+	return b.read(d)
+}

@@ -1,0 +1,169 @@
+package caddyfile
+
+import (
+	"strconv"
+
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/loom-gateway/loom/modules/gateway"
+)
+
+// readUpstream reads an upstream of the global option. At least one address is required.
+//
+//	upstream <name> [<address>...] {
+//		to <address>...
+//		to <address> weight <number>
+//		load_balancer round_robin
+//		protocol      http|https|h2c|grpc
+//		tls {
+//			server_name <name>
+//			ca          <file.pem>
+//			cert        <file.pem>
+//			key         <file.pem>
+//			insecure_skip_verify
+//		}
+//		connection_pool {
+//			max_idle_per_endpoint <number>
+//			max_per_endpoint      <number>
+//			idle_timeout          <duration>
+//			dial_timeout          <duration>
+//		}
+//		health_check [<path>] {
+//			path                <path>
+//			interval            <duration>
+//			timeout             <duration>
+//			healthy_threshold   <number>
+//			unhealthy_threshold <number>
+//		}
+//		circuit_breaker {
+//			failure_threshold <number>
+//			success_threshold <number>
+//			timeout           <duration>
+//		}
+//	}
+func readUpstream(d *caddyfile.Dispenser, into map[string]*gateway.Upstream) error {
+	args := d.RemainingArgs()
+	if len(args) == 0 {
+		return d.Errf("upstream takes a name and the addresses of its backends")
+	}
+	if _, again := into[args[0]]; again {
+		return d.Errf("upstream %q is defined twice", args[0])
+	}
+	upstream := &gateway.Upstream{}
+	for _, address := range args[1:] {
+		upstream.Endpoints = append(upstream.Endpoints, gateway.Endpoint{Address: address})
+	}
+	if err := upstreamBlock(args[0], upstream).read(d); err != nil {
+		return err
+	}
+	if len(upstream.Endpoints) == 0 {
+		return d.Errf("upstream %q needs an address, such as `to localhost:3000`", args[0])
+	}
+	into[args[0]] = upstream
+	return nil
+}
+
+func upstreamBlock(name string, u *gateway.Upstream) *block {
+	return &block{
+		owner: "upstream " + name,
+		words: map[string]reader{
+			"to":              func(d *caddyfile.Dispenser) error { return readEndpoints(d, u) },
+			"load_balancer":   text(&u.LoadBalancer),
+			"protocol":        text(&u.Protocol),
+			"tls":             func(d *caddyfile.Dispenser) error { return readUpstreamTLS(d, u) },
+			"connection_pool": func(d *caddyfile.Dispenser) error { return readPool(d, u) },
+			"health_check":    func(d *caddyfile.Dispenser) error { return readHealthCheck(d, u) },
+			"circuit_breaker": func(d *caddyfile.Dispenser) error { return readBreaker(d, u) },
+		},
+		many: []string{"to"},
+	}
+}
+
+// readEndpoints reads addresses, or one address with its weight.
+func readEndpoints(d *caddyfile.Dispenser, u *gateway.Upstream) error {
+	args, weight := d.RemainingArgs(), 0
+	if len(args) == 3 && args[1] == "weight" {
+		var err error
+		if weight, err = strconv.Atoi(args[2]); err != nil || weight < 1 {
+			return d.Errf("weight takes a whole number from 1 up, not %q", args[2])
+		}
+		args = args[:1]
+	}
+	if len(args) == 0 {
+		return d.Errf("to needs an address, such as `to localhost:3000`")
+	}
+	for _, address := range args {
+		if address == "weight" {
+			return d.Errf("a weight belongs to one address: `to <address> weight <number>`")
+		}
+		u.Endpoints = append(u.Endpoints, gateway.Endpoint{Address: address, Weight: weight})
+	}
+	return noBlock(d, "to")
+}
+
+func readUpstreamTLS(d *caddyfile.Dispenser, u *gateway.Upstream) error {
+	if d.NextArg() {
+		return d.Errf("tls takes no value, only a block")
+	}
+	u.TLS = &gateway.UpstreamTLS{}
+	b := block{owner: "tls", words: map[string]reader{
+		"server_name":          text(&u.TLS.ServerName),
+		"ca":                   text(&u.TLS.CA),
+		"cert":                 text(&u.TLS.Cert),
+		"key":                  text(&u.TLS.Key),
+		"insecure_skip_verify": onOff(&u.TLS.InsecureSkipVerify),
+	}}
+	return b.read(d)
+}
+
+func readPool(d *caddyfile.Dispenser, u *gateway.Upstream) error {
+	if d.NextArg() {
+		return d.Errf("connection_pool takes no value, only a block")
+	}
+	u.ConnectionPool = &gateway.ConnectionPool{}
+	b := block{owner: "connection_pool", words: map[string]reader{
+		"max_idle_per_endpoint": number(&u.ConnectionPool.MaxIdlePerEndpoint),
+		"max_per_endpoint":      number(&u.ConnectionPool.MaxPerEndpoint),
+		"idle_timeout":          duration(&u.ConnectionPool.IdleTimeout),
+		"dial_timeout":          duration(&u.ConnectionPool.DialTimeout),
+	}}
+	return b.read(d)
+}
+
+func readHealthCheck(d *caddyfile.Dispenser, u *gateway.Upstream) error {
+	u.HealthCheck = &gateway.HealthCheck{}
+	b := block{owner: "health_check", words: map[string]reader{
+		"path":                text(&u.HealthCheck.Path),
+		"interval":            duration(&u.HealthCheck.Interval),
+		"timeout":             duration(&u.HealthCheck.Timeout),
+		"healthy_threshold":   number(&u.HealthCheck.HealthyThreshold),
+		"unhealthy_threshold": number(&u.HealthCheck.UnhealthyThreshold),
+	}}
+	if d.NextArg() {
+		u.HealthCheck.Path = d.Val()
+		b.seen = map[string]int{"path": d.Line()}
+	}
+	if d.NextArg() {
+		return d.Errf("health_check takes one path, then a block")
+	}
+	if err := b.read(d); err != nil {
+		return err
+	}
+	if u.HealthCheck.Path == "" {
+		return d.Errf("health_check needs a path, such as `health_check /health`")
+	}
+	return nil
+}
+
+func readBreaker(d *caddyfile.Dispenser, u *gateway.Upstream) error {
+	if d.NextArg() {
+		return d.Errf("circuit_breaker takes no value, only a block")
+	}
+	u.CircuitBreaker = &gateway.CircuitBreaker{}
+	b := block{owner: "circuit_breaker", words: map[string]reader{
+		"failure_threshold": number(&u.CircuitBreaker.FailureThreshold),
+		"success_threshold": number(&u.CircuitBreaker.SuccessThreshold),
+		"timeout":           duration(&u.CircuitBreaker.Timeout),
+	}}
+	return b.read(d)
+}
