@@ -194,7 +194,11 @@ func (in *Instance) OnDeath(f func(error)) {
 }
 
 // MemoryBytes is the size of the guest's linear memory.
-func (in *Instance) MemoryBytes() uint32 { return in.memory.Size() }
+func (in *Instance) MemoryBytes() uint32 {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	return in.memory.Size()
+}
 
 // Age is the time since the instance was made.
 func (in *Instance) Age() time.Duration { return time.Since(in.began) }

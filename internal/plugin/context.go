@@ -1,0 +1,96 @@
+package plugin
+
+import (
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/loom-gateway/loom/internal/proxywasm"
+	"github.com/loom-gateway/loom/internal/proxywasm/abi"
+)
+
+// ErrUnavailable is a plugin none of whose instances is usable now.
+var ErrUnavailable = errors.New("no instance of the plugin is usable")
+
+// Context is a plugin with one configuration, in all of its instances.
+type Context struct {
+	plugin  *Plugin
+	config  string
+	in      sync.Map // *member → *proxywasm.PluginContext
+	users   int      // under the plugin's count lock, as is streams
+	streams int
+}
+
+// Stream is a proxywasm.Stream that the pool counts.
+type Stream struct {
+	*proxywasm.Stream
+	context *Context
+}
+
+// NewStream opens a stream on the next instance. The error is ErrUnavailable when no instance takes it.
+func (c *Context) NewStream(ex proxywasm.Exchange) (*Stream, error) {
+	p := c.plugin
+	if err := p.acquire(c); err != nil {
+		return nil, err
+	}
+	live := *p.live.Load()
+	start := int(p.next.Add(1))
+	for i := range live {
+		m := live[(start+i)%len(live)]
+		pc, ok := c.in.Load(m)
+		if !ok {
+			continue
+		}
+		if s, err := pc.(*proxywasm.PluginContext).NewStream(ex); err == nil {
+			return &Stream{Stream: s, context: c}, nil
+		}
+	}
+	p.release(c)
+	return nil, ErrUnavailable
+}
+
+// Finish ends the stream; it must be called exactly once.
+func (s *Stream) Finish() {
+	s.Stream.Finish()
+	s.context.plugin.release(s.context)
+}
+
+// Has reports whether a stream callback is exported and permitted.
+func (c *Context) Has(cb abi.Callback) bool { return c.plugin.module.Has(cb) }
+
+// Name is the plugin's.
+func (c *Context) Name() string { return c.plugin.spec.Name }
+
+// FailOpen reports whether requests go on without a plugin that failed.
+func (c *Context) FailOpen() bool { return c.plugin.spec.FailurePolicy == PolicyOpen }
+
+// BodyLimit is the most that is buffered of one body, in bytes.
+func (c *Context) BodyLimit() int64 { return c.plugin.spec.BodyLimit }
+
+// PauseTimeout is the longest that the plugin may hold a stream.
+func (c *Context) PauseTimeout() time.Duration { return c.plugin.spec.PauseTimeout }
+
+// use counts another user; it fails for a context that is about to end.
+func (c *Context) use() bool {
+	c.plugin.count.Lock()
+	defer c.plugin.count.Unlock()
+	if c.unused() {
+		return false
+	}
+	c.users++
+	return true
+}
+
+// Release gives the context back. It ends when its last stream has finished.
+func (c *Context) Release() {
+	c.plugin.count.Lock()
+	c.users--
+	unused := c.unused()
+	c.plugin.count.Unlock()
+	if unused {
+		c.plugin.remove(c)
+	}
+}
+
+// unused runs under the plugin's count lock.
+func (c *Context) unused() bool { return c.users == 0 && c.streams == 0 }

@@ -1,0 +1,255 @@
+package plugin
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"github.com/tetratelabs/wazero"
+	"go.uber.org/zap"
+
+	"github.com/loom-gateway/loom/internal/proxywasm"
+	"github.com/loom-gateway/loom/internal/proxywasm/abi"
+	"github.com/loom-gateway/loom/internal/shared"
+)
+
+// Deps is what a plugin needs of the gateway.
+type Deps struct {
+	// Cache of compiled code; nil compiles anew.
+	Cache wazero.CompilationCache
+	// Shared is the store of all plugins.
+	Shared *shared.Store
+	// Log is the first logger; SetLogger swaps it.
+	Log *zap.Logger
+}
+
+// Plugin is a module with its running instances. It outlives configs: after Close it goes on until the last
+// stream has finished.
+type Plugin struct {
+	spec   Spec
+	module *proxywasm.Module
+	space  *shared.Space
+	log    logSwitch
+	traps  atomic.Int64
+	life   context.Context // ends when the plugin is freed
+	end    context.CancelFunc
+	jobs   sync.WaitGroup // replacements under way
+
+	live atomic.Pointer[[]*member] // what streams pick from
+	next atomic.Uint32
+
+	// mu is held while guests start and are configured, which may take seconds; requests never wait for it.
+	mu       sync.Mutex
+	members  []*member
+	contexts map[string]*Context // by configuration
+	started  bool
+
+	count   sync.Mutex // guards what follows, and users and streams of every Context
+	streams int
+	closed  bool
+}
+
+// Open compiles the module, starts all instances and configures them; an error refuses the plugin as a whole.
+// Timers do not run before Start.
+func Open(ctx context.Context, s Spec, d Deps) (*Plugin, error) {
+	s, err := s.orDefaults()
+	if err != nil {
+		return nil, err
+	}
+	p := &Plugin{spec: s, space: d.Shared.Open(s.VMID), contexts: map[string]*Context{}}
+	p.life, p.end = context.WithCancel(context.Background())
+	p.SetLogger(d.Log)
+	if err := p.open(ctx, d.Cache); err != nil {
+		p.free()
+		return nil, err
+	}
+	return p, nil
+}
+
+func (p *Plugin) open(ctx context.Context, cache wazero.CompilationCache) error {
+	callbacks, err := abi.ParsePhase(p.spec.Phase)
+	if err != nil {
+		return err
+	}
+	p.module, err = proxywasm.Compile(ctx, p.spec.Code, proxywasm.Options{
+		Name: p.spec.Name, Limits: p.spec.Limits, Cache: cache, Callbacks: callbacks,
+		AllowOnHeadersStopIteration: p.spec.AllowOnHeadersStopIteration,
+	})
+	if err != nil {
+		return err
+	}
+	p.contexts[p.spec.Config] = &Context{plugin: p, config: p.spec.Config, users: 1}
+	return p.startMembers(ctx)
+}
+
+// startMembers starts the first instance alone, so that what is wrong with all of them is said once.
+func (p *Plugin) startMembers(ctx context.Context) error {
+	p.members = make([]*member, p.spec.Instances)
+	contexts := slices.Collect(maps.Values(p.contexts))
+	first, err := p.newMember(ctx, contexts)
+	if err != nil {
+		return err
+	}
+	p.members[0] = first
+	var wg sync.WaitGroup
+	errs := make([]error, len(p.members))
+	for i := 1; i < len(p.members); i++ {
+		wg.Go(func() { p.members[i], errs[i] = p.newMember(ctx, contexts) })
+	}
+	wg.Wait()
+	p.publish()
+	return errors.Join(errs...)
+}
+
+// Spec is the plugin's settings with defaults filled in.
+func (p *Plugin) Spec() Spec { return p.spec }
+
+// SetLogger makes l the logger of the plugin and of its guests.
+func (p *Plugin) SetLogger(l *zap.Logger) { p.log.set(l) }
+
+// Start lets the guests' timers run.
+func (p *Plugin) Start() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.started {
+		return
+	}
+	p.started = true
+	for _, m := range p.members {
+		m.instance.Start()
+	}
+}
+
+// Context returns the plugin with another configuration: one more plugin context in every instance. The same
+// configuration is shared. Every Context needs one Release.
+func (p *Plugin) Context(ctx context.Context, config string) (*Context, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if c := p.contexts[config]; c != nil && c.use() {
+		return c, nil
+	}
+	c := &Context{plugin: p, config: config, users: 1}
+	for _, m := range p.members {
+		if m.instance.Err() != nil {
+			continue // its replacement configures every context
+		}
+		if err := m.configure(ctx, c); err != nil {
+			p.endContext(c)
+			return nil, err
+		}
+	}
+	p.contexts[config] = c
+	return c, nil
+}
+
+// endContext ends a context in all instances. The lock must be held.
+func (p *Plugin) endContext(c *Context) {
+	for _, m := range p.members {
+		m.drop(c)
+	}
+}
+
+// Close releases the plugin. It is freed when its last stream has finished.
+func (p *Plugin) Close() {
+	p.count.Lock()
+	p.closed = true
+	idle := p.streams == 0
+	p.count.Unlock()
+	if idle {
+		p.free()
+	}
+}
+
+// Destruct is Close in the words of caddy.UsagePool.
+func (p *Plugin) Destruct() error {
+	p.Close()
+	return nil
+}
+
+// acquire counts a stream, release gives it back; the last one of a closed plugin frees it.
+func (p *Plugin) acquire(c *Context) error {
+	p.count.Lock()
+	defer p.count.Unlock()
+	if p.closed && p.streams == 0 {
+		return ErrUnavailable
+	}
+	p.streams++
+	c.streams++
+	return nil
+}
+
+func (p *Plugin) release(c *Context) {
+	p.count.Lock()
+	p.streams--
+	c.streams--
+	unused, last := c.unused(), p.closed && p.streams == 0
+	p.count.Unlock()
+	switch {
+	case last:
+		p.free()
+	case unused:
+		p.remove(c)
+	}
+}
+
+// remove ends a context that nobody uses.
+func (p *Plugin) remove(c *Context) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.contexts[c.config] == c {
+		delete(p.contexts, c.config)
+	}
+	p.endContext(c)
+}
+
+// free ends everything. Nothing uses the plugin any more.
+func (p *Plugin) free() {
+	p.mu.Lock()
+	p.end() // under the lock: no replacement begins from here on
+	p.mu.Unlock()
+	p.jobs.Wait()
+	ctx := context.Background()
+	for _, m := range p.members {
+		if m != nil {
+			_ = m.instance.Close(ctx)
+		}
+	}
+	if p.module != nil {
+		if err := p.module.Close(ctx); err != nil {
+			p.log.get().Warn("closing a plugin's module", zap.String("plugin", p.spec.Name), zap.Error(err))
+		}
+	}
+	p.space.Close()
+}
+
+// newMember makes one instance with the given contexts. It is not in the pool yet.
+func (p *Plugin) newMember(ctx context.Context, contexts []*Context) (*member, error) {
+	in, err := p.module.NewInstance(ctx, proxywasm.VMConfig{
+		VMID: p.spec.VMID, Configuration: p.spec.VMConfig, Env: p.spec.Env,
+	}, proxywasm.Host{Log: guestLog{&p.log, p.spec.Name}, Shared: p.space, Queues: p.space})
+	if err != nil {
+		return nil, err
+	}
+	m := &member{plugin: p, instance: in, contexts: map[*Context]*proxywasm.PluginContext{}}
+	for _, c := range contexts {
+		if err := m.configure(ctx, c); err != nil {
+			return nil, errors.Join(err, in.Close(ctx))
+		}
+	}
+	in.OnDeath(func(err error) { p.onDeath(m, err) })
+	return m, nil
+}
+
+// publish makes the living instances those that streams pick from. The lock must be held, or nobody know the plugin yet.
+func (p *Plugin) publish() {
+	var live []*member
+	for _, m := range p.members {
+		if m != nil && m.instance.Err() == nil {
+			live = append(live, m)
+		}
+	}
+	p.live.Store(&live)
+}

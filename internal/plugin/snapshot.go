@@ -1,0 +1,51 @@
+package plugin
+
+import "time"
+
+// Snapshot is what the admin API shows of a plugin.
+type Snapshot struct {
+	Name          string             `json:"name"`
+	SHA256        string             `json:"sha256"`
+	Size          int                `json:"size"`
+	ABIVersion    string             `json:"abi_version"`
+	VMID          string             `json:"vm_id"`
+	Phase         string             `json:"phase,omitempty"`
+	FailurePolicy Policy             `json:"failure_policy"`
+	Contexts      int                `json:"contexts"`
+	Streams       int                `json:"streams"`
+	Traps         int64              `json:"traps"`
+	Instances     []InstanceSnapshot `json:"instances"`
+}
+
+// InstanceSnapshot is one instance of a plugin.
+type InstanceSnapshot struct {
+	AgeSeconds  float64 `json:"age_seconds"`
+	MemoryBytes uint32  `json:"memory_bytes"`
+	// Failure is empty while the instance is usable.
+	Failure string `json:"failure,omitempty"`
+}
+
+// Snapshot returns the plugin's state.
+func (p *Plugin) Snapshot() Snapshot {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	info := p.module.Info()
+	s := Snapshot{
+		Name: p.spec.Name, SHA256: p.spec.SHA256, Size: info.Size, ABIVersion: info.ABIVersion, VMID: p.spec.VMID,
+		Phase: p.spec.Phase, FailurePolicy: p.spec.FailurePolicy, Contexts: len(p.contexts), Streams: p.openStreams(), Traps: p.traps.Load(),
+	}
+	for _, m := range p.members {
+		is := InstanceSnapshot{AgeSeconds: m.instance.Age().Round(time.Millisecond).Seconds(), MemoryBytes: m.instance.MemoryBytes()}
+		if err := m.instance.Err(); err != nil {
+			is.Failure = err.Error()
+		}
+		s.Instances = append(s.Instances, is)
+	}
+	return s
+}
+
+func (p *Plugin) openStreams() int {
+	p.count.Lock()
+	defer p.count.Unlock()
+	return p.streams
+}

@@ -1,0 +1,110 @@
+// Package plugin turns the bytes of a Proxy-Wasm module into running instances, and keeps them running.
+package plugin
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"runtime"
+	"time"
+
+	"github.com/loom-gateway/loom/internal/proxywasm"
+	"github.com/loom-gateway/loom/internal/proxywasm/abi"
+)
+
+// Policy is what requests get when a plugin fails.
+type Policy string
+
+// The policies. A failed instance costs the streams on it; the other instances go on.
+const (
+	// PolicyReload answers 503 and replaces the instance, with back-off. The default.
+	PolicyReload Policy = "reload"
+	// PolicyClosed answers 503 and does not replace the instance until the plugin is loaded again.
+	PolicyClosed Policy = "closed"
+	// PolicyOpen skips the plugin and replaces the instance, with back-off.
+	PolicyOpen Policy = "open"
+)
+
+// Policies lists the words of failure_policy.
+func Policies() []string {
+	return []string{string(PolicyReload), string(PolicyClosed), string(PolicyOpen)}
+}
+
+const (
+	// DefaultBodyLimit is the most that is buffered of one body: Envoy's default, known to plugin authors.
+	DefaultBodyLimit = 1 << 20
+	// DefaultPauseTimeout is the longest that a plugin may hold a stream.
+	DefaultPauseTimeout = 30 * time.Second
+)
+
+// Spec is everything about a plugin that cannot change while it runs.
+type Spec struct {
+	// Name of the plugin, for logs and properties.
+	Name string
+	// Code is the module; SHA256, if set, is the hex digest that it must have.
+	Code   []byte `json:"-"`
+	SHA256 string
+	// VMID scopes shared data and queues. Default: the name.
+	VMID string
+	// VMConfig and Config are handed to on_vm_start and on_configure, RootID is plugin_root_id.
+	VMConfig, RootID, Config string
+	// Env is the environment that the guest sees.
+	Env map[string]string
+	// Phase limits the callbacks, see abi.ParsePhase.
+	Phase string
+	// FailurePolicy: default PolicyReload.
+	FailurePolicy Policy
+	// Instances: default GOMAXPROCS.
+	Instances int
+	// Limits of an instance.
+	Limits proxywasm.Limits
+	// BodyLimit in bytes: default DefaultBodyLimit.
+	BodyLimit int64
+	// PauseTimeout: default DefaultPauseTimeout.
+	PauseTimeout time.Duration
+	// AllowOnHeadersStopIteration, see proxywasm.Options.
+	AllowOnHeadersStopIteration bool
+}
+
+// orDefaults fills in what was left out and checks the rest.
+func (s Spec) orDefaults() (Spec, error) {
+	if s.VMID == "" {
+		s.VMID = s.Name
+	}
+	if s.FailurePolicy == "" {
+		s.FailurePolicy = PolicyReload
+	}
+	if s.Instances == 0 {
+		s.Instances = runtime.GOMAXPROCS(0)
+	}
+	if s.BodyLimit == 0 {
+		s.BodyLimit = DefaultBodyLimit
+	}
+	if s.PauseTimeout == 0 {
+		s.PauseTimeout = DefaultPauseTimeout
+	}
+	if digest := s.digest(); s.SHA256 != "" && s.SHA256 != digest {
+		return s, fmt.Errorf("the module has sha256 %s, the configuration asks for %s: adapt the configuration again, or restore the file", digest, s.SHA256)
+	}
+	s.SHA256 = s.digest()
+	_, err := abi.ParsePhase(s.Phase)
+	return s, err
+}
+
+func (s Spec) digest() string {
+	sum := sha256.Sum256(s.Code)
+	return hex.EncodeToString(sum[:])
+}
+
+// Key identifies the running plugin: its name, the content of its module and every setting. Two configs with the same
+// key share the running instances.
+func (s Spec) Key() string {
+	s.SHA256 = s.digest()
+	text, err := json.Marshal(s)
+	if err != nil {
+		panic(err) // strings, numbers and a map of strings
+	}
+	sum := sha256.Sum256(text)
+	return "loom.plugin:" + s.Name + ":" + hex.EncodeToString(sum[:])
+}
