@@ -1,6 +1,9 @@
 package gateway
 
-import "github.com/caddyserver/caddy/v2"
+import (
+	"github.com/caddyserver/caddy/v2"
+	"go.uber.org/zap"
+)
 
 // App is the `loom` app: the plugins and upstreams that all Loom handlers of one config share.
 //
@@ -13,6 +16,10 @@ type App struct {
 
 	// Upstreams are the groups of backends by name.
 	Upstreams map[string]*Upstream `json:"upstreams,omitempty"`
+
+	logger    *zap.Logger
+	upstreams *upstreamSet
+	routes    *routeTable
 }
 
 // Plugin is one Proxy-Wasm module with its configuration.
@@ -123,7 +130,7 @@ type Endpoint struct {
 
 // UpstreamTLS is how TLS to the backends is checked.
 type UpstreamTLS struct {
-	// ServerName for SNI and verification. Default: the host of the endpoint.
+	// ServerName for SNI and verification. Default: the host of the endpoint; required for unix sockets.
 	ServerName string `json:"server_name,omitempty"`
 
 	// CA is a PEM file with the roots to trust. Default: the system's.
@@ -142,13 +149,13 @@ type ConnectionPool struct {
 	// MaxIdlePerEndpoint is how many idle connections are kept for each endpoint. Default: 128.
 	MaxIdlePerEndpoint int `json:"max_idle_per_endpoint,omitempty"`
 
-	// MaxPerEndpoint is the most connections to one endpoint. Default: 0, no limit.
+	// MaxPerEndpoint is the most connections to one endpoint; further requests wait for one. Default: 0, no limit.
 	MaxPerEndpoint int `json:"max_per_endpoint,omitempty"`
 
 	// IdleTimeout closes a connection that was idle for so long. Default: 90s.
 	IdleTimeout caddy.Duration `json:"idle_timeout,omitempty"`
 
-	// DialTimeout is the longest that connecting may take. Default: 3s.
+	// DialTimeout is the longest that connecting may take, and the longest that the TLS handshake may. Default: 3s.
 	DialTimeout caddy.Duration `json:"dial_timeout,omitempty"`
 }
 

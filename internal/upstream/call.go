@@ -1,0 +1,84 @@
+package upstream
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+)
+
+// ErrNoEndpoint says that no endpoint may be used at this time.
+var ErrNoEndpoint = errors.New("no endpoint is available")
+
+// Call is one request on its way through an upstream. It is not safe for concurrent use.
+type Call struct {
+	upstream *Upstream
+	endpoint *Endpoint
+	tried    []bool // by endpoint; nil until one has failed
+	ended    bool
+}
+
+// Endpoint is the one that the request was last sent to, nil before RoundTrip.
+func (c *Call) Endpoint() *Endpoint { return c.endpoint }
+
+// RoundTrip sends the request to an endpoint, and to the next one as long as no connection can be made.
+//
+// The URL's scheme and host are set for each endpoint; everything else is sent as it is. A body must stay open when it
+// is closed before the first byte was read, which is what http.Transport does when it cannot connect.
+// Errors: ErrNoEndpoint, *DialError when every endpoint was tried, and what http.Transport says.
+func (c *Call) RoundTrip(req *http.Request) (*http.Response, error) {
+	i := c.upstream.picker.Pick(nil)
+	for tries := 1; ; tries++ {
+		if i < 0 {
+			return nil, fmt.Errorf("upstream %q: %w", c.upstream.settings.Name, ErrNoEndpoint)
+		}
+		c.use(c.upstream.endpoints[i])
+		res, err := c.endpoint.roundTrip(req)
+		if err == nil {
+			return res, nil
+		}
+		if !IsDialError(err) || tries == len(c.upstream.endpoints) || req.Context().Err() != nil {
+			return nil, c.describe(err, tries)
+		}
+		i = c.another(i)
+	}
+}
+
+// another picks an endpoint that was not tried, now that the one at i has failed.
+func (c *Call) another(i int) int {
+	if c.tried == nil {
+		c.tried = make([]bool, len(c.upstream.endpoints))
+	}
+	c.tried[i] = true
+	return c.upstream.picker.Pick(func(i int) bool { return !c.tried[i] })
+}
+
+// describe says who failed, around the error.
+func (c *Call) describe(err error, tries int) error {
+	if tries > 1 {
+		return fmt.Errorf("upstream %q: none of %d endpoints could be reached, last %s: %w",
+			c.upstream.settings.Name, tries, c.endpoint.name, err)
+	}
+	return fmt.Errorf("upstream %q, endpoint %s: %w", c.upstream.settings.Name, c.endpoint.name, err)
+}
+
+func (c *Call) use(e *Endpoint) {
+	c.leave()
+	c.endpoint = e
+	e.inFlight.Add(1)
+}
+
+func (c *Call) leave() {
+	if c.endpoint != nil {
+		c.endpoint.inFlight.Add(-1)
+	}
+}
+
+// End says that the request is done with: the response is read, or the upgraded connection is closed. It may be called twice.
+func (c *Call) End() {
+	if c.ended {
+		return
+	}
+	c.ended = true
+	c.leave()
+	c.upstream.end()
+}

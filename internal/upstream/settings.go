@@ -1,0 +1,98 @@
+package upstream
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/loom-gateway/loom/internal/balance"
+)
+
+// Protocols to the backends.
+const (
+	HTTP  = "http"  // HTTP/1.1
+	HTTPS = "https" // HTTP/1.1 or HTTP/2 over TLS
+	H2C   = "h2c"   // HTTP/2 without TLS
+	GRPC  = "grpc"  // the same as H2C
+)
+
+// Protocols are the valid values of Settings.Protocol.
+func Protocols() []string { return []string{HTTP, HTTPS, H2C, GRPC} }
+
+// Settings of an upstream. Everything in it is fixed for the life of the Upstream.
+type Settings struct {
+	// Name of the upstream, for errors and the admin API.
+	Name string
+	// Endpoints in the order of the config. At least one.
+	Endpoints []EndpointSettings
+	// LoadBalancer is one of balance.Names. Default: round_robin.
+	LoadBalancer string
+	// Protocol is one of Protocols. Default: http.
+	Protocol string
+	// TLS for the protocol https. Default: the system's roots, server name from the endpoint.
+	TLS TLS
+	// Pool bounds the connections. Default: see each field.
+	Pool Pool
+}
+
+// EndpointSettings is one backend.
+type EndpointSettings struct {
+	// Address as ParseAddress reads it.
+	Address string
+	// Weight is the share of the endpoint. Default: 1.
+	Weight int
+}
+
+// Pool bounds the connections of an upstream.
+type Pool struct {
+	// MaxIdlePerEndpoint connections are kept for each endpoint. Default: 128.
+	MaxIdlePerEndpoint int
+	// MaxPerEndpoint is the most connections to one endpoint; requests wait for one. Default: 0, no limit.
+	MaxPerEndpoint int
+	// IdleTimeout closes a connection that was idle for so long. Default: 90s.
+	IdleTimeout time.Duration
+	// DialTimeout is the longest that connecting may take, and the longest that the TLS handshake may. Default: 3s.
+	DialTimeout time.Duration
+}
+
+// Defaults of Pool.
+const (
+	DefaultMaxIdlePerEndpoint = 128
+	DefaultIdleTimeout        = 90 * time.Second
+	DefaultDialTimeout        = 3 * time.Second
+)
+
+// withDefaults fills in what is not set.
+func (s Settings) withDefaults() Settings {
+	s.LoadBalancer = orDefault(s.LoadBalancer, balance.RoundRobinName)
+	s.Protocol = orDefault(s.Protocol, HTTP)
+	s.Pool.MaxIdlePerEndpoint = orDefault(s.Pool.MaxIdlePerEndpoint, DefaultMaxIdlePerEndpoint)
+	s.Pool.IdleTimeout = orDefault(s.Pool.IdleTimeout, DefaultIdleTimeout)
+	s.Pool.DialTimeout = orDefault(s.Pool.DialTimeout, DefaultDialTimeout)
+	s.Endpoints = slices.Clone(s.Endpoints)
+	for i := range s.Endpoints {
+		s.Endpoints[i].Weight = orDefault(s.Endpoints[i].Weight, 1)
+	}
+	return s
+}
+
+func orDefault[T comparable](value, fallback T) T {
+	var zero T
+	if value == zero {
+		return fallback
+	}
+	return value
+}
+
+// Key identifies the upstream with all its settings, the certificates' bytes included: equal keys may share one Upstream.
+func (s Settings) Key() string {
+	data, err := json.Marshal(s.withDefaults())
+	if err != nil {
+		panic(fmt.Sprintf("encoding plain settings: %v", err)) // strings, numbers and bytes only
+	}
+	sum := sha256.Sum256(data)
+	return s.Name + "@" + hex.EncodeToString(sum[:])
+}

@@ -1,0 +1,86 @@
+package upstream
+
+import (
+	"context"
+	"crypto/tls"
+	"net"
+	"net/http"
+	"time"
+)
+
+const (
+	// maxResponseHeader bounds the head of a response, in bytes. net/http's default of 10 MiB is too much to hold
+	// for every connection of a misbehaving backend.
+	maxResponseHeader = 1 << 20
+
+	// continueTimeout is how long a request with `Expect: 100-continue` waits for the backend before its body is sent.
+	continueTimeout = time.Second
+
+	// An HTTP/2 connection that is silent for pingAfter is probed, and closed when no answer comes within pingTimeout.
+	pingAfter   = 30 * time.Second
+	pingTimeout = 15 * time.Second
+)
+
+// newTransport makes the connection pool of one endpoint. The proxy variables of the environment do not apply, and
+// no compression is added.
+func newTransport(s Settings, address Address, tlsConfig *tls.Config) *http.Transport {
+	return &http.Transport{
+		Protocols:              protocols(s.Protocol),
+		DialContext:            dialer(address, s.Pool.DialTimeout),
+		TLSClientConfig:        tlsConfig,
+		TLSHandshakeTimeout:    s.Pool.DialTimeout,
+		DisableCompression:     true,
+		MaxIdleConnsPerHost:    s.Pool.MaxIdlePerEndpoint,
+		MaxConnsPerHost:        s.Pool.MaxPerEndpoint,
+		IdleConnTimeout:        s.Pool.IdleTimeout,
+		ExpectContinueTimeout:  continueTimeout,
+		MaxResponseHeaderBytes: maxResponseHeader,
+		HTTP2:                  &http.HTTP2Config{SendPingTimeout: pingAfter, PingTimeout: pingTimeout},
+	}
+}
+
+func protocols(protocol string) *http.Protocols {
+	p := new(http.Protocols)
+	switch protocol {
+	case H2C, GRPC:
+		p.SetUnencryptedHTTP2(true)
+	case HTTPS:
+		p.SetHTTP1(true)
+		p.SetHTTP2(true)
+	default:
+		p.SetHTTP1(true)
+	}
+	return p
+}
+
+// dialer connects to the address whatever the URL of the request says, and marks its errors.
+func dialer(address Address, timeout time.Duration) func(ctx context.Context, network, addr string) (net.Conn, error) {
+	d := &net.Dialer{Timeout: timeout}
+	return func(ctx context.Context, _, _ string) (net.Conn, error) {
+		conn, err := d.DialContext(ctx, address.Network, address.Dial)
+		if err != nil {
+			return nil, &DialError{Err: err}
+		}
+		return conn, nil
+	}
+}
+
+// DialError says that no connection was made, so no byte of the request was sent.
+type DialError struct{ Err error }
+
+func (e *DialError) Error() string { return e.Err.Error() }
+
+// Unwrap returns what the dialer said.
+func (e *DialError) Unwrap() error { return e.Err }
+
+// Timeout reports whether connecting took too long.
+func (e *DialError) Timeout() bool {
+	t, ok := e.Err.(net.Error)
+	return ok && t.Timeout()
+}
+
+// Temporary completes net.Error.
+func (e *DialError) Temporary() bool { return false }
+
+// Interface guard
+var _ net.Error = (*DialError)(nil)

@@ -1,0 +1,57 @@
+package gateway
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/caddyserver/caddy/v2"
+)
+
+func init() {
+	caddy.RegisterModule(App{})
+}
+
+// CaddyModule says who the module is.
+func (App) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "loom", New: func() caddy.Module { return new(App) }}
+}
+
+// Provision finds or builds what the config names. It opens no network: the app is usable when it returns, since Caddy
+// starts apps in random order.
+func (a *App) Provision(ctx caddy.Context) error {
+	a.logger = ctx.Logger()
+	a.routes = new(routeTable)
+	if err := a.provisionUpstreams(); err != nil {
+		return fmt.Errorf("provisioning upstreams: %w", err)
+	}
+	a.warnAboutIdleSettings()
+	return nil
+}
+
+// Validate reports every setting that is wrong, not only the first.
+func (a *App) Validate() error {
+	var problems []error
+	for _, name := range sortedNames(a.Upstreams) {
+		if err := a.Upstreams[name].validate(); err != nil {
+			problems = append(problems, fmt.Errorf("upstream %q: %w", name, err))
+		}
+	}
+	return errors.Join(problems...)
+}
+
+// Start begins the background work.
+func (a *App) Start() error { return nil }
+
+// Stop ends nothing: servers of this config may still be answering, in any order.
+func (a *App) Stop() error { return nil }
+
+// Cleanup gives back what Provision took from the pools. Requests in flight go on.
+func (a *App) Cleanup() error { return a.releaseUpstreams() }
+
+// Interface guards
+var (
+	_ caddy.App          = (*App)(nil)
+	_ caddy.Provisioner  = (*App)(nil)
+	_ caddy.Validator    = (*App)(nil)
+	_ caddy.CleanerUpper = (*App)(nil)
+)
