@@ -1,0 +1,173 @@
+package httpfilter
+
+import (
+	"context"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/loom-gateway/loom/internal/plugin"
+	"github.com/loom-gateway/loom/internal/proxywasm"
+	"github.com/loom-gateway/loom/internal/proxywasm/abi"
+)
+
+// phase says which maps and buffers a guest may see. The request and the response move independently.
+type phase uint32
+
+const (
+	phaseIdle phase = iota // no callback of this direction: nothing of it may be touched
+	phaseHeaders
+	phaseBody
+	phaseTrailers
+)
+
+// exchange is one request and its response as one plugin sees them.
+type exchange struct {
+	filter  *Filter
+	request *http.Request
+	stream  *plugin.Stream
+	began   time.Time
+
+	requestPhase, responsePhase atomic.Uint32
+	logging                     atomic.Bool // the stream ends: everything is there to read
+	skipping                    atomic.Bool // the plugin failed open: no more callbacks
+
+	requestMap  requestHeaders
+	forwarded   atomic.Bool // the request's head belongs to the next handler now
+	headersHeld bool        // a header callback paused, but wants to see the body
+	input       proxywasm.Body
+	bodyReader  *requestBody
+	response    *responseWriter
+	properties  map[string][]byte
+
+	mu      sync.Mutex
+	ended   bool
+	outcome error                 // why the request's body stopped
+	reply   *proxywasm.LocalReply // what the plugin answers
+}
+
+func newExchange(f *Filter, w http.ResponseWriter, r *http.Request) *exchange {
+	x := &exchange{filter: f, request: r, began: time.Now()}
+	x.requestMap.request = r
+	x.response = newResponseWriter(x, w)
+	return x
+}
+
+// active reports whether callbacks are still made.
+func (x *exchange) active() bool { return !x.skipping.Load() }
+
+// finish ends the stream: on_log, on_done, on_delete.
+func (x *exchange) finish() {
+	x.mu.Lock()
+	x.ended = true
+	x.mu.Unlock()
+	x.logging.Store(true)
+	x.stream.Finish()
+}
+
+// stop records why the request's body cannot go on; the first reason counts.
+func (x *exchange) stop(err error) error {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.outcome == nil {
+		x.outcome = err
+	}
+	return err
+}
+
+func (x *exchange) stopped() error {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.outcome
+}
+
+func (x *exchange) isEnded() bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.ended
+}
+
+// outcomeOf turns a verdict into an error, or nil when the stream goes on. The failure of a plugin that fails open is
+// no error: the exchange goes on without it.
+func (x *exchange) outcomeOf(v proxywasm.Verdict) error {
+	switch {
+	case v.Err != nil && x.filter.plugin.FailOpen():
+		x.skipping.Store(true)
+		return nil
+	case v.Err != nil:
+		return x.filter.failed(v.Err)
+	case v.Reply != nil:
+		x.mu.Lock()
+		x.reply = v.Reply
+		x.mu.Unlock()
+		return errLocalReply
+	case v.Closed:
+		return errAborted
+	}
+	return nil
+}
+
+// wait holds the exchange until the plugin lets it go on.
+func (x *exchange) wait(dir abi.StreamType) error {
+	ctx, cancel := context.WithTimeoutCause(x.request.Context(), x.filter.plugin.PauseTimeout(), errPauseTimeout)
+	defer cancel()
+	v := x.stream.Wait(ctx, dir)
+	if v.Err == nil || ctx.Err() == nil {
+		return x.outcomeOf(v)
+	}
+	if x.request.Context().Err() != nil {
+		return &Error{Status: 499, Reason: "the client went away while a plugin held the request", Err: x.request.Context().Err()}
+	}
+	return &Error{Status: http.StatusGatewayTimeout, Reason: "plugin " + x.filter.plugin.Name() + " paused", Err: errPauseTimeout}
+}
+
+// Headers implements proxywasm.Exchange.
+func (x *exchange) Headers(t abi.MapType) (proxywasm.HeaderMap, bool) {
+	request, response, logging := phase(x.requestPhase.Load()), phase(x.responsePhase.Load()), x.logging.Load()
+	switch t {
+	case abi.MapHTTPRequestHeaders:
+		if request != phaseIdle || response != phaseIdle || logging {
+			return &x.requestMap, request != phaseIdle && !x.forwarded.Load()
+		}
+	case abi.MapHTTPRequestTrailers:
+		if request == phaseTrailers {
+			return &trailerMap{&x.request.Trailer}, true
+		}
+	case abi.MapHTTPResponseHeaders:
+		if response != phaseIdle || (logging && x.response.wroteHeader) {
+			return &x.response.headers, response != phaseIdle && !x.response.committed
+		}
+	case abi.MapHTTPResponseTrailers:
+		if response == phaseTrailers || (logging && x.response.trailers != nil) {
+			return &trailerMap{&x.response.trailers}, response == phaseTrailers
+		}
+	}
+	return nil, false
+}
+
+// Body implements proxywasm.Exchange.
+func (x *exchange) Body(t abi.BufferType) *proxywasm.Body {
+	switch {
+	case t == abi.BufferHTTPRequestBody && phase(x.requestPhase.Load()) == phaseBody:
+		return &x.input
+	case t == abi.BufferHTTPResponseBody && phase(x.responsePhase.Load()) == phaseBody:
+		return &x.response.output
+	}
+	return nil
+}
+
+// during runs a callback of a direction, and what it waits for, in a phase.
+func during(at *atomic.Uint32, p phase, run func() error) error {
+	at.Store(uint32(p))
+	defer at.Store(uint32(phaseIdle))
+	return run()
+}
+
+// Interface guards
+var (
+	_ proxywasm.Exchange  = (*exchange)(nil)
+	_ proxywasm.HeaderMap = (*requestHeaders)(nil)
+	_ proxywasm.HeaderMap = (*responseHeaders)(nil)
+	_ proxywasm.HeaderMap = (*trailerMap)(nil)
+)

@@ -1,0 +1,128 @@
+// Package httpfilter runs one HTTP exchange through one Proxy-Wasm plugin. It knows net/http, not Caddy.
+package httpfilter
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+
+	"go.uber.org/zap"
+
+	"github.com/loom-gateway/loom/internal/plugin"
+	"github.com/loom-gateway/loom/internal/proxywasm/abi"
+)
+
+// Options are what an embedder adds to a filter.
+type Options struct {
+	// Property answers properties that net/http does not know, such as route_name. It may be nil.
+	Property func(r *http.Request, path string) (value string, ok bool)
+	// Set is told of every property that a guest sets. It may be nil.
+	Set func(r *http.Request, path, value string)
+	// Log is the embedder's logger; nil logs nothing.
+	Log *zap.Logger
+}
+
+// Next is the rest of the chain.
+type Next func(http.ResponseWriter, *http.Request) error
+
+// Filter is a plugin as a step in a chain of HTTP handlers.
+type Filter struct {
+	plugin  *plugin.Context
+	options Options
+}
+
+// New returns a filter. It keeps c, which the embedder releases when the filter is not used any more.
+func New(c *plugin.Context, o Options) *Filter {
+	if o.Log == nil {
+		o.Log = zap.NewNop()
+	}
+	return &Filter{plugin: c, options: o}
+}
+
+// Error is a request that the filter ends without an answer of its own: the embedder writes one.
+type Error struct {
+	Status int
+	Reason string // for logs and the error page
+	Err    error
+}
+
+func (e *Error) Error() string {
+	if e.Err == nil {
+		return e.Reason
+	}
+	return e.Reason + ": " + e.Err.Error()
+}
+
+func (e *Error) Unwrap() error { return e.Err }
+
+// Outcomes that end a request inside of a callback's phase; ServeHTTP turns them into what the client gets.
+var (
+	errPauseTimeout = errors.New("the plugin held the request for longer than its pause_timeout")
+	errLocalReply   = errors.New("the plugin answers the request itself")
+	errAborted      = errors.New("the plugin closed the stream")
+	errEnded        = errors.New("the exchange has ended")
+)
+
+// ServeHTTP runs the request callbacks, the rest of the chain, and the response callbacks as it answers. The end of the
+// stream (on_log, on_done, on_delete) comes before it returns, on every way out.
+//
+// It panics with http.ErrAbortHandler when the exchange must be cut, and passes on the panics of next.
+func (f *Filter) ServeHTTP(w http.ResponseWriter, r *http.Request, next Next) error {
+	x := newExchange(f, w, r)
+	stream, err := f.plugin.NewStream(x)
+	if err != nil {
+		if f.plugin.FailOpen() {
+			return next(w, r)
+		}
+		return f.failed(err)
+	}
+	x.stream = stream
+	defer x.finish()
+	return x.serve(next)
+}
+
+func (f *Filter) failed(err error) *Error {
+	return &Error{Status: http.StatusServiceUnavailable, Reason: fmt.Sprintf("plugin %s failed", f.plugin.Name()), Err: err}
+}
+
+// serve is the life of an exchange, phase by phase.
+func (x *exchange) serve(next Next) error {
+	err := x.requestHeaders()
+	if err == nil {
+		err = x.requestBody()
+	}
+	if err == nil {
+		err = x.serveNext(next)
+	}
+	if err == nil {
+		err = x.response.end()
+	}
+	return x.conclude(err)
+}
+
+// serveNext calls the rest of the chain. What the plugin did meanwhile in the request's body outweighs its error.
+func (x *exchange) serveNext(next Next) error {
+	err := next(x.response, x.request)
+	if stopped := x.stopped(); stopped != nil {
+		return stopped
+	}
+	return err
+}
+
+// conclude gives the client what an outcome stands for.
+func (x *exchange) conclude(err error) error {
+	switch {
+	case errors.Is(err, errLocalReply):
+		return x.conclude(x.sendReply())
+	case errors.Is(err, errAborted):
+		panic(http.ErrAbortHandler)
+	case err != nil && x.response.committed:
+		x.filter.options.Log.Error("cutting a response that cannot be completed",
+			zap.String("plugin", x.filter.plugin.Name()), zap.Error(err))
+		panic(http.ErrAbortHandler)
+	}
+	return err
+}
+
+// callbacks that concern the filter
+func (x *exchange) has(c abi.Callback) bool { return x.active() && x.filter.plugin.Has(c) }

@@ -1,0 +1,171 @@
+package httpfilter
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+
+	"github.com/loom-gateway/loom/internal/proxywasm"
+	"github.com/loom-gateway/loom/internal/proxywasm/abi"
+)
+
+// chunkSize is how much of a request body is read at a time, and so the most that a guest sees in one callback.
+const chunkSize = 16 << 10
+
+// requestBody is the body that the next handler reads: what the plugin lets through of the client's. The handler may read
+// it on another goroutine than its own, and even after it has returned.
+type requestBody struct {
+	exchange *exchange
+	source   io.ReadCloser
+	chunk    []byte
+	ready    []byte // released by the plugin
+	altered  bool
+	eof      bool
+	err      error
+}
+
+// Read implements io.Reader.
+func (b *requestBody) Read(p []byte) (int, error) {
+	for len(b.ready) == 0 {
+		switch {
+		case b.err != nil:
+			return 0, b.err
+		case b.eof:
+			return 0, io.EOF
+		case b.exchange.isEnded():
+			return 0, errEnded
+		case !b.exchange.active():
+			return b.source.Read(p)
+		}
+		b.err = b.pull()
+	}
+	n := copy(p, b.ready)
+	b.ready = b.ready[n:]
+	return n, nil
+}
+
+// Close implements io.Closer.
+func (b *requestBody) Close() error { return b.source.Close() }
+
+// prime reads until the plugin lets something through, or to the end.
+func (b *requestBody) prime() error {
+	for len(b.ready) == 0 && !b.eof && b.exchange.active() {
+		if err := b.pull(); err != nil {
+			b.err = err
+			return err
+		}
+	}
+	return nil
+}
+
+// pull reads a chunk and shows it to the plugin.
+func (b *requestBody) pull() error {
+	if b.chunk == nil {
+		b.chunk = make([]byte, chunkSize)
+	}
+	n, err := b.source.Read(b.chunk)
+	b.eof = errors.Is(err, io.EOF)
+	if err != nil && !b.eof {
+		return b.exchange.stop(clientError(err))
+	}
+	if n == 0 && !b.eof {
+		return nil
+	}
+	x := b.exchange
+	if limit := x.filter.plugin.BodyLimit(); int64(x.input.Len()+n) > max(limit, chunkSize) {
+		return x.stop(&Error{Status: http.StatusRequestEntityTooLarge, Reason: fmt.Sprintf(
+			"plugin %s holds the request body, which is larger than its limit of %d bytes", x.filter.plugin.Name(), limit)})
+	}
+	x.input.Append(b.chunk[:n])
+	return b.show()
+}
+
+func clientError(err error) error {
+	tooLarge := (*http.MaxBytesError)(nil)
+	if errors.As(err, &tooLarge) {
+		return err // Caddy answers 413
+	}
+	return &Error{Status: http.StatusBadRequest, Reason: "reading the request body", Err: err}
+}
+
+// show makes the callbacks for what is in the buffer.
+func (b *requestBody) show() error {
+	x := b.exchange
+	trailers := b.eof && count(x.request.Trailer) > 0
+	if x.has(abi.OnRequestBody) {
+		if err := b.data(b.eof && !trailers); err != nil {
+			return x.stop(err)
+		}
+	} else {
+		b.release()
+	}
+	if trailers && x.has(abi.OnRequestTrailers) {
+		if err := b.trailers(); err != nil {
+			return x.stop(err)
+		}
+		b.release()
+	}
+	return nil
+}
+
+func (b *requestBody) data(eos bool) error {
+	x := b.exchange
+	before := x.bodySnapshot(&x.input)
+	return during(&x.requestPhase, phaseBody, func() error {
+		v := x.stream.RequestBody(x.input.Len(), eos)
+		if err := x.outcomeOf(v); err != nil {
+			return err
+		}
+		if !x.active() {
+			x.input.Set(before)
+			b.release()
+			return nil
+		}
+		return b.settle(v, eos)
+	})
+}
+
+// settle does what a body callback's action means.
+func (b *requestBody) settle(v proxywasm.Verdict, eos bool) error {
+	x := b.exchange
+	if v.Action == abi.DataStopIterationNoBuffer {
+		x.input.Take()
+		b.altered = true
+	}
+	if v.Action != abi.ActionContinue {
+		if !eos {
+			return nil
+		}
+		if err := x.wait(abi.StreamHTTPRequest); err != nil {
+			return err
+		}
+	}
+	b.release()
+	return nil
+}
+
+func (b *requestBody) trailers() error {
+	x := b.exchange
+	return during(&x.requestPhase, phaseTrailers, func() error {
+		v := x.stream.RequestTrailers(count(x.request.Trailer))
+		if err := x.outcomeOf(v); err != nil || !x.active() || v.Action == abi.ActionContinue {
+			return err
+		}
+		return x.wait(abi.StreamHTTPRequest)
+	})
+}
+
+// release lets the buffer through.
+func (b *requestBody) release() {
+	b.altered = b.altered || b.exchange.input.Changed()
+	b.ready = append(b.ready, b.exchange.input.Take()...)
+}
+
+// bodySnapshot copies a buffer before a plugin that may fail open sees it.
+func (x *exchange) bodySnapshot(body *proxywasm.Body) []byte {
+	if !x.filter.plugin.FailOpen() {
+		return nil
+	}
+	return append([]byte(nil), body.Bytes()...)
+}

@@ -1,0 +1,102 @@
+package httpfilter
+
+import (
+	"net/http"
+	"net/url"
+	"strconv"
+
+	"github.com/loom-gateway/loom/internal/proxywasm/abi"
+)
+
+// requestHeaders runs on_request_headers and waits while the plugin holds the request.
+func (x *exchange) requestHeaders() error {
+	if !x.has(abi.OnRequestHeaders) {
+		return nil
+	}
+	before := x.snapshot()
+	err := during(&x.requestPhase, phaseHeaders, func() error {
+		eos := !x.hasRequestBody()
+		v := x.stream.RequestHeaders(x.requestMap.Len(), eos)
+		if err := x.outcomeOf(v); err != nil || !x.active() || v.Action == abi.ActionContinue {
+			return err
+		}
+		if v.Action == abi.ActionPause && !eos && x.has(abi.OnRequestBody) {
+			x.headersHeld = true
+			return nil
+		}
+		return x.wait(abi.StreamHTTPRequest)
+	})
+	if !x.active() {
+		before.restore(x.request)
+	}
+	return err
+}
+
+// requestBody puts the plugin between the client's body and the next handler. What is known of the body before the
+// head goes on makes its Content-Length right.
+func (x *exchange) requestBody() error {
+	defer x.forwarded.Store(true)
+	if !x.hasRequestBody() || isUpgrade(x.request) || (!x.has(abi.OnRequestBody) && !x.has(abi.OnRequestTrailers)) {
+		return nil
+	}
+	x.bodyReader = &requestBody{exchange: x, source: x.request.Body}
+	x.request.Body = x.bodyReader
+	if !x.headersHeld && x.request.ContentLength < 0 {
+		return nil
+	}
+	if err := x.bodyReader.prime(); err != nil {
+		return err
+	}
+	x.fixRequestLength()
+	return nil
+}
+
+func (x *exchange) fixRequestLength() {
+	r, b := x.request, x.bodyReader
+	switch {
+	case b.eof && len(x.request.Trailer) == 0:
+		r.ContentLength = int64(len(b.ready))
+		r.Header.Set("Content-Length", strconv.Itoa(len(b.ready)))
+	case b.altered:
+		r.ContentLength = -1
+		r.Header.Del("Content-Length")
+	}
+}
+
+func (x *exchange) hasRequestBody() bool {
+	r := x.request
+	return r.Body != nil && r.Body != http.NoBody && r.ContentLength != 0
+}
+
+func isUpgrade(r *http.Request) bool {
+	return r.Header.Get("Upgrade") != "" || r.Method == http.MethodConnect
+}
+
+// headSnapshot is the head of a request before a plugin that may fail open sees it.
+type headSnapshot struct {
+	header       http.Header
+	method, host string
+	uri          string
+	url          url.URL
+	length       int64
+}
+
+// snapshot returns nil for plugins that fail closed: nobody would want it back.
+func (x *exchange) snapshot() *headSnapshot {
+	if !x.filter.plugin.FailOpen() {
+		return nil
+	}
+	r := x.request
+	return &headSnapshot{r.Header.Clone(), r.Method, r.Host, r.RequestURI, *r.URL, r.ContentLength}
+}
+
+func (s *headSnapshot) restore(r *http.Request) {
+	if s == nil {
+		return
+	}
+	clear(r.Header)
+	for name, values := range s.header {
+		r.Header[name] = values
+	}
+	r.Method, r.Host, r.RequestURI, *r.URL, r.ContentLength = s.method, s.host, s.uri, s.url, s.length
+}
