@@ -20,7 +20,7 @@ func (App) CaddyModule() caddy.ModuleInfo {
 // starts apps in random order.
 func (a *App) Provision(ctx caddy.Context) error {
 	a.logger = ctx.Logger()
-	a.routes = new(routeTable)
+	a.routes, a.shared = new(routeTable), new(sharedThings)
 	if err := a.provisionUpstreams(); err != nil {
 		return fmt.Errorf("provisioning upstreams: %w", err)
 	}
@@ -46,7 +46,12 @@ func (a *App) Start() error { return nil }
 func (a *App) Stop() error { return nil }
 
 // Cleanup gives back what Provision took from the pools. Requests in flight go on.
-func (a *App) Cleanup() error { return a.releaseUpstreams() }
+func (a *App) Cleanup() error {
+	if a.shared == nil { // Provision was never called
+		return nil
+	}
+	return errors.Join(a.shared.cleanup(), a.releaseUpstreams())
+}
 
 // Interface guards
 var (

@@ -20,6 +20,7 @@ type App struct {
 	logger    *zap.Logger
 	upstreams *upstreamSet
 	routes    *routeTable
+	shared    *sharedThings
 }
 
 // Plugin is one Proxy-Wasm module with its configuration.

@@ -1,0 +1,68 @@
+package proxy
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
+
+	"github.com/loom-gateway/loom/modules/gateway"
+)
+
+func init() {
+	caddy.RegisterModule(Handler{})
+}
+
+// CaddyModule says who the module is.
+func (Handler) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "http.handlers.loom_proxy", New: func() caddy.Module { return new(Handler) }}
+}
+
+// Provision finds the upstream. All handlers to one upstream share one proxy.
+func (h *Handler) Provision(ctx caddy.Context) error {
+	if h.Upstream == "" {
+		return errors.New("upstream: the name of an upstream is required")
+	}
+	loom, err := ctx.App("loom")
+	if err != nil {
+		return err
+	}
+	app := loom.(*gateway.App)
+	if h.upstream, err = app.Upstream(h.Upstream); err != nil {
+		return err
+	}
+	shared, err := app.Shared("loom_proxy "+h.Upstream, func() (any, error) {
+		return newProxy(ctx, h.Upstream)
+	})
+	if err != nil {
+		return fmt.Errorf("provisioning the proxy to upstream %q: %w", h.Upstream, err)
+	}
+	h.proxy = shared.(*reverseproxy.Handler)
+	return nil
+}
+
+// Validate checks what Provision did not need.
+func (h *Handler) Validate() error {
+	if h.Timeout < 0 {
+		return errors.New("timeout: must not be negative")
+	}
+	return nil
+}
+
+// ServeHTTP proxies the request. Errors carry the status: 502 when no backend could be reached or one broke off, 503
+// when none may be used, 504 when one took too long.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	p := h.begin(r)
+	defer p.end()
+	return h.proxy.ServeHTTP(w, r.WithContext(p.ctx), next)
+}
+
+// Interface guards
+var (
+	_ caddy.Provisioner           = (*Handler)(nil)
+	_ caddy.Validator             = (*Handler)(nil)
+	_ caddyhttp.MiddlewareHandler = (*Handler)(nil)
+)

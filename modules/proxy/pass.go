@@ -1,0 +1,90 @@
+package proxy
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/loom-gateway/loom/internal/upstream"
+)
+
+// streamIdleTimeout replaces the listener's read_idle_timeout for requests that may be silent by nature.
+const streamIdleTimeout = 24 * time.Hour
+
+// pass is one request on its way through the proxy. The transport finds it in the request's context.
+type pass struct {
+	ctx    context.Context
+	call   *upstream.Call
+	cancel context.CancelCauseFunc // nil without a timeout
+	timer  *time.Timer             // nil without a timeout
+	limit  time.Duration
+
+	restoreIdle func() // nil when the idle timeout is the listener's
+}
+
+type passKey struct{}
+
+func passOf(ctx context.Context) *pass {
+	p, _ := ctx.Value(passKey{}).(*pass)
+	return p
+}
+
+func (h *Handler) begin(r *http.Request) *pass {
+	p := &pass{call: h.upstream.Begin(), limit: time.Duration(h.Timeout)}
+	p.ctx = context.WithValue(r.Context(), passKey{}, p)
+	if p.limit > 0 {
+		p.ctx, p.cancel = context.WithCancelCause(p.ctx)
+		p.timer = time.AfterFunc(p.limit, func() { p.cancel(context.DeadlineExceeded) })
+	}
+	if maySilent(r) {
+		if reader, _ := caddyhttp.IdleTimeoutsFromContext(r.Context()); reader != nil {
+			p.restoreIdle = reader.Override(streamIdleTimeout, 0)
+		}
+	}
+	return p
+}
+
+func (p *pass) end() {
+	if p.timer != nil {
+		p.timer.Stop()
+		p.cancel(nil)
+	}
+	if p.restoreIdle != nil {
+		p.restoreIdle()
+	}
+	p.call.End()
+}
+
+// lift ends the timeout: the response has begun, and it may last.
+func (p *pass) lift() {
+	if p.timer != nil {
+		p.timer.Stop()
+	}
+}
+
+// timedOut reports whether the route's timeout ended the request.
+func (p *pass) timedOut() bool {
+	return p.timer != nil && context.Cause(p.ctx) == context.DeadlineExceeded
+}
+
+// maySilent reports whether the client may send nothing for a long time and still be there: gRPC streams, event
+// streams, and WebSockets over HTTP/2 and HTTP/3, which are request bodies there.
+func maySilent(r *http.Request) bool {
+	return isGRPC(r.Header) || strings.Contains(r.Header.Get("Accept"), eventStream) ||
+		r.Method == http.MethodConnect && r.ProtoMajor > 1
+}
+
+const eventStream = "text/event-stream"
+
+func isGRPC(h http.Header) bool {
+	return strings.HasPrefix(h.Get("Content-Type"), "application/grpc")
+}
+
+// mayLast reports whether the response is a stream without an expected end.
+func mayLast(res *http.Response) bool {
+	return res.StatusCode == http.StatusSwitchingProtocols || isGRPC(res.Header) ||
+		strings.HasPrefix(res.Header.Get("Content-Type"), eventStream)
+}

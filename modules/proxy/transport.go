@@ -1,0 +1,68 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/loom-gateway/loom/internal/upstream"
+)
+
+// transport sends requests through the Call that their context carries.
+type transport struct{}
+
+// RoundTrip implements http.RoundTripper.
+func (transport) RoundTrip(req *http.Request) (*http.Response, error) {
+	p := passOf(req.Context())
+	if p == nil {
+		return nil, errors.New("the request did not come through loom_proxy")
+	}
+	res, err := p.call.RoundTrip(req)
+	tellEndpoint(req, p.call.Endpoint())
+	if err != nil {
+		return nil, p.withStatus(err)
+	}
+	if mayLast(res) {
+		p.lift()
+	}
+	return res, nil
+}
+
+// tellEndpoint corrects Caddy's placeholders, which speak of the whole group, for access logs.
+func tellEndpoint(req *http.Request, e *upstream.Endpoint) {
+	repl, ok := req.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
+	if !ok || e == nil {
+		return
+	}
+	address := e.Address()
+	repl.Set("http.reverse_proxy.upstream.address", e.Name())
+	repl.Set("http.reverse_proxy.upstream.hostport", address.Dial)
+	repl.Set("http.reverse_proxy.upstream.host", address.Host)
+	repl.Set("http.reverse_proxy.upstream.port", address.Port)
+}
+
+// withStatus gives the error the status that the client will see. A request that the client gave up stays as it is:
+// Caddy knows it by context.Canceled.
+func (p *pass) withStatus(err error) error {
+	if p.timedOut() { // not wrapped: what wraps context.Canceled would pass for a client that went away
+		return caddyhttp.Error(http.StatusGatewayTimeout, fmt.Errorf("timeout of %s is over: %v", p.limit, err))
+	}
+	if errors.Is(err, context.Canceled) {
+		return err
+	}
+	if errors.Is(err, upstream.ErrNoEndpoint) {
+		return caddyhttp.Error(http.StatusServiceUnavailable, err)
+	}
+	if slow, ok := errors.AsType[net.Error](err); ok && slow.Timeout() {
+		return caddyhttp.Error(http.StatusGatewayTimeout, err)
+	}
+	return caddyhttp.Error(http.StatusBadGateway, err)
+}
+
+// Interface guard
+var _ http.RoundTripper = transport{}
