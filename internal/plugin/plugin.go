@@ -18,8 +18,8 @@ import (
 
 // Deps is what a plugin needs of the gateway.
 type Deps struct {
-	// Cache of compiled code; nil compiles anew.
-	Cache wazero.CompilationCache
+	// CacheDir keeps compiled code over restarts; empty compiles anew at each start.
+	CacheDir string
 	// Shared is the store of all plugins.
 	Shared *shared.Store
 	// Log is the first logger; SetLogger swaps it.
@@ -31,6 +31,7 @@ type Deps struct {
 type Plugin struct {
 	spec   Spec
 	module *proxywasm.Module
+	cache  wazero.CompilationCache
 	space  *shared.Space
 	log    logSwitch
 	traps  atomic.Int64
@@ -62,20 +63,25 @@ func Open(ctx context.Context, s Spec, d Deps) (*Plugin, error) {
 	p := &Plugin{spec: s, space: d.Shared.Open(s.VMID), contexts: map[string]*Context{}}
 	p.life, p.end = context.WithCancel(context.Background())
 	p.SetLogger(d.Log)
-	if err := p.open(ctx, d.Cache); err != nil {
+	if err := p.open(ctx, d.CacheDir); err != nil {
 		p.free()
 		return nil, err
 	}
 	return p, nil
 }
 
-func (p *Plugin) open(ctx context.Context, cache wazero.CompilationCache) error {
+func (p *Plugin) open(ctx context.Context, cacheDir string) error {
 	callbacks, err := abi.ParsePhase(p.spec.Phase)
 	if err != nil {
 		return err
 	}
+	if cacheDir != "" {
+		if p.cache, err = wazero.NewCompilationCacheWithDir(cacheDir); err != nil {
+			p.log.get().Warn("plugins are compiled at each start, for their cache cannot be used", zap.Error(err))
+		}
+	}
 	p.module, err = proxywasm.Compile(ctx, p.spec.Code, proxywasm.Options{
-		Name: p.spec.Name, Limits: p.spec.Limits, Cache: cache, Callbacks: callbacks,
+		Name: p.spec.Name, Limits: p.spec.Limits, Cache: p.cache, Callbacks: callbacks,
 		AllowOnHeadersStopIteration: p.spec.AllowOnHeadersStopIteration,
 	})
 	if err != nil {
@@ -221,6 +227,9 @@ func (p *Plugin) free() {
 		if err := p.module.Close(ctx); err != nil {
 			p.log.get().Warn("closing a plugin's module", zap.String("plugin", p.spec.Name), zap.Error(err))
 		}
+	}
+	if p.cache != nil { // not before: it holds the code
+		_ = p.cache.Close(ctx)
 	}
 	p.space.Close()
 }

@@ -24,6 +24,9 @@ func (a *App) Provision(ctx caddy.Context) error {
 	if err := a.provisionUpstreams(); err != nil {
 		return fmt.Errorf("provisioning upstreams: %w", err)
 	}
+	if err := a.provisionPlugins(ctx); err != nil {
+		return err
+	}
 	a.warnAboutIdleSettings()
 	return nil
 }
@@ -39,8 +42,11 @@ func (a *App) Validate() error {
 	return errors.Join(problems...)
 }
 
-// Start begins the background work.
-func (a *App) Start() error { return nil }
+// Start begins the background work: the timers of plugins.
+func (a *App) Start() error {
+	a.startPlugins()
+	return nil
+}
 
 // Stop ends nothing: servers of this config may still be answering, in any order.
 func (a *App) Stop() error { return nil }
@@ -50,7 +56,7 @@ func (a *App) Cleanup() error {
 	if a.shared == nil { // Provision was never called
 		return nil
 	}
-	return errors.Join(a.shared.cleanup(), a.releaseUpstreams())
+	return errors.Join(a.shared.cleanup(), a.releasePlugins(), a.releaseUpstreams())
 }
 
 // Interface guards

@@ -19,6 +19,7 @@ type App struct {
 
 	logger    *zap.Logger
 	upstreams *upstreamSet
+	plugins   *pluginSet
 	routes    *routeTable
 	shared    *sharedThings
 }

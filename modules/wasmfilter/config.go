@@ -6,6 +6,8 @@ package wasmfilter
 type Handler struct {
 	// Plugins that see the request, ordered by the priority of the plugin in the `loom` app, then as listed.
 	Plugins []PluginRef `json:"plugins,omitempty"`
+
+	state
 }
 
 // PluginRef names a plugin of the `loom` app, or one that is bundled in the binary.

@@ -1,0 +1,242 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"go.uber.org/zap"
+
+	"github.com/loom-gateway/loom/internal/nearest"
+	"github.com/loom-gateway/loom/internal/plugin"
+	"github.com/loom-gateway/loom/internal/proxywasm"
+	"github.com/loom-gateway/loom/internal/shared"
+	"github.com/loom-gateway/loom/plugins"
+)
+
+// pluginPool holds the plugins of every config that is loaded or draining, and the store that they share. A plugin that
+// a reload does not change keeps its instances.
+var pluginPool = caddy.NewUsagePool()
+
+const sharedStoreKey = "loom.shared"
+
+// pooledStore is the shared data of all plugins. There is nothing to free: draining plugins still hold it.
+type pooledStore struct{ *shared.Store }
+
+// Destruct implements caddy.Destructor.
+func (pooledStore) Destruct() error { return nil }
+
+// pluginSet is what one config has taken from the pool.
+type pluginSet struct {
+	ctx     context.Context
+	logger  *zap.Logger
+	mu      sync.Mutex
+	byName  map[string]*plugin.Plugin
+	store   *shared.Store
+	keys    []string // one for each reference taken
+	started bool
+}
+
+// provisionPlugins opens every plugin of the config: it is read, compiled, started and configured here, so that a bad one
+// refuses the config. Their timers run from startPlugins on.
+func (a *App) provisionPlugins(ctx caddy.Context) error {
+	a.plugins = &pluginSet{ctx: ctx, logger: a.logger, byName: map[string]*plugin.Plugin{}}
+	store, _, err := pluginPool.LoadOrNew(sharedStoreKey, func() (caddy.Destructor, error) {
+		return pooledStore{shared.NewStore()}, nil
+	})
+	if err != nil {
+		return err
+	}
+	a.plugins.keys = append(a.plugins.keys, sharedStoreKey)
+	a.plugins.store = store.(pooledStore).Store
+	var problems []error
+	for _, name := range sortedNames(a.Plugins) {
+		if _, err := a.plugins.open(name, a.Plugins[name]); err != nil {
+			problems = append(problems, err)
+		}
+	}
+	return errors.Join(problems...)
+}
+
+func (a *App) startPlugins() {
+	a.plugins.mu.Lock()
+	defer a.plugins.mu.Unlock()
+	a.plugins.started = true
+	for _, p := range a.plugins.byName {
+		p.Start()
+	}
+}
+
+func (a *App) releasePlugins() error {
+	if a.plugins == nil {
+		return nil
+	}
+	var problems []error
+	for _, key := range a.plugins.keys {
+		_, err := pluginPool.Delete(key)
+		problems = append(problems, err)
+	}
+	a.plugins.keys = nil
+	return errors.Join(problems...)
+}
+
+// open finds the plugin in the pool, or starts it.
+func (s *pluginSet) open(name string, config *Plugin) (*plugin.Plugin, error) {
+	spec, err := config.spec(name)
+	if err != nil {
+		return nil, fmt.Errorf("plugin %q: %w", name, err)
+	}
+	key := spec.Key()
+	value, loaded, err := pluginPool.LoadOrNew(key, func() (caddy.Destructor, error) {
+		return plugin.Open(s.ctx, spec, plugin.Deps{CacheDir: cacheDir(), Shared: s.store, Log: s.logger})
+	})
+	if err != nil {
+		return nil, fmt.Errorf("loading plugin %q from %s: %w", name, config.source(), err)
+	}
+	s.keys = append(s.keys, key)
+	p := value.(*plugin.Plugin)
+	if loaded {
+		p.SetLogger(s.logger)
+	}
+	if s.started {
+		p.Start()
+	}
+	s.byName[name] = p
+	return p, nil
+}
+
+// cacheDir is where compiled plugins are kept.
+func cacheDir() string { return filepath.Join(caddy.AppDataDir(), "loom", "compiled") }
+
+// PluginContext finds a plugin of the config, or opens the bundled one of that name, with the plugin's own
+// configuration or another one. The caller releases the context in its Cleanup.
+func (a *App) PluginContext(name string, config *string) (*plugin.Context, error) {
+	a.plugins.mu.Lock()
+	defer a.plugins.mu.Unlock()
+	p, err := a.pluginByName(name)
+	if err != nil {
+		return nil, err
+	}
+	text := p.Spec().Config
+	if config != nil {
+		text = *config
+	}
+	c, err := p.Context(a.plugins.ctx, text)
+	if err != nil {
+		return nil, fmt.Errorf("configuring plugin %q: %w", name, err)
+	}
+	return c, nil
+}
+
+// PluginPriority is the priority of a plugin of the config; bundled ones without an entry have 0.
+func (a *App) PluginPriority(name string) int {
+	if p := a.Plugins[name]; p != nil {
+		return p.Priority
+	}
+	return 0
+}
+
+func (a *App) pluginByName(name string) (*plugin.Plugin, error) {
+	if p := a.plugins.byName[name]; p != nil {
+		return p, nil
+	}
+	if _, ok := plugins.Bundled(name); ok {
+		return a.plugins.open(name, &Plugin{Bundled: name})
+	}
+	known := append(sortedNames(a.Plugins), plugins.BundledNames()...)
+	if meant := nearest.Word(name, known); meant != "" {
+		return nil, fmt.Errorf("unknown plugin %q: did you mean %q?", name, meant)
+	}
+	return nil, fmt.Errorf("unknown plugin %q: neither the loom app nor the binary has a plugin of that name", name)
+}
+
+// PluginSnapshots are the states of all plugins of the config, by name.
+func (a *App) PluginSnapshots() []plugin.Snapshot {
+	a.plugins.mu.Lock()
+	defer a.plugins.mu.Unlock()
+	snapshots := make([]plugin.Snapshot, 0, len(a.plugins.byName))
+	for _, name := range sortedNames(a.plugins.byName) {
+		snapshots = append(snapshots, a.plugins.byName[name].Snapshot())
+	}
+	return snapshots
+}
+
+// source names where the module comes from, for errors.
+func (p *Plugin) source() string {
+	if p.Bundled != "" {
+		return "the binary"
+	}
+	return p.Path
+}
+
+// spec reads the module and puts the settings into the engine's words.
+func (p *Plugin) spec(name string) (plugin.Spec, error) {
+	if p == nil {
+		p = &Plugin{}
+	}
+	code, err := p.code()
+	if err != nil {
+		return plugin.Spec{}, err
+	}
+	s := plugin.Spec{
+		Name: name, Code: code, SHA256: p.SHA256, VMID: p.VMID, VMConfig: p.VMConfig, RootID: p.RootID, Config: p.Config,
+		Env: p.Env, Phase: p.Phase, FailurePolicy: plugin.Policy(p.FailurePolicy), Instances: p.Instances,
+		AllowOnHeadersStopIteration: p.AllowOnHeadersStopIteration,
+	}
+	if p.FailurePolicy != "" && !slices.Contains(plugin.Policies(), p.FailurePolicy) {
+		return s, fmt.Errorf("unknown failure_policy %q: write one of %q", p.FailurePolicy, plugin.Policies())
+	}
+	if p.Instances < 0 {
+		return s, fmt.Errorf("instances %d: write a number above 0, or leave it out for one per processor", p.Instances)
+	}
+	if p.Limits != nil {
+		err = p.Limits.apply(&s)
+	}
+	return s, err
+}
+
+func (p *Plugin) code() ([]byte, error) {
+	switch {
+	case p.Path != "" && p.Bundled != "":
+		return nil, errors.New("path and bundled are both set: keep one")
+	case p.Path == "" && p.Bundled == "":
+		return nil, errors.New("neither path nor bundled is set: name the .wasm file")
+	case p.Path != "":
+		return os.ReadFile(p.Path)
+	}
+	code, ok := plugins.Bundled(p.Bundled)
+	if !ok {
+		return nil, fmt.Errorf("no bundled plugin %q: there are %q", p.Bundled, plugins.BundledNames())
+	}
+	return code, nil
+}
+
+// pageSize is a page of WebAssembly memory.
+const pageSize = 64 << 10
+
+func (l *PluginLimits) apply(s *plugin.Spec) error {
+	if l.Memory < 0 || l.Body < 0 || l.CallTimeout < 0 || l.StartTimeout < 0 || l.PauseTimeout < 0 {
+		return errors.New("limits: a limit is below zero")
+	}
+	if l.Memory > 4<<30 {
+		return fmt.Errorf("limits: memory of %d bytes is more than WebAssembly's 4 GiB", l.Memory)
+	}
+	s.Limits = proxywasm.Limits{
+		MemoryPages: uint32((l.Memory + pageSize - 1) / pageSize),
+		CallTimeout: time.Duration(l.CallTimeout), StartTimeout: time.Duration(l.StartTimeout),
+	}
+	s.BodyLimit, s.PauseTimeout = l.Body, time.Duration(l.PauseTimeout)
+	return nil
+}
+
+// Interface guards
+var (
+	_ caddy.Destructor = pooledStore{}
+	_ caddy.Destructor = (*plugin.Plugin)(nil)
+)

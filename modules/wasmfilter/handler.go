@@ -1,0 +1,130 @@
+// Package wasmfilter is http.handlers.loom_wasm: Proxy-Wasm plugins as handlers.
+package wasmfilter
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
+
+	"github.com/loom-gateway/loom/internal/httpfilter"
+	"github.com/loom-gateway/loom/internal/plugin"
+	"github.com/loom-gateway/loom/modules/gateway"
+)
+
+func init() {
+	caddy.RegisterModule(Handler{})
+}
+
+// CaddyModule says who the module is.
+func (Handler) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "http.handlers.loom_wasm", New: func() caddy.Module { return new(Handler) }}
+}
+
+// Provision finds the plugins and configures them. A plugin that refuses its configuration refuses the config.
+func (h *Handler) Provision(ctx caddy.Context) error {
+	app, err := ctx.App("loom")
+	if err != nil {
+		return fmt.Errorf("finding the loom app: %w", err)
+	}
+	loom := app.(*gateway.App)
+	refs := slices.Clone(h.Plugins)
+	slices.SortStableFunc(refs, func(a, b PluginRef) int {
+		return cmp.Compare(loom.PluginPriority(b.Name), loom.PluginPriority(a.Name))
+	})
+	for _, ref := range refs {
+		c, err := loom.PluginContext(ref.Name, ref.Config)
+		if err != nil {
+			return err
+		}
+		h.contexts = append(h.contexts, c)
+		h.filters = append(h.filters, httpfilter.New(c, options(ctx.Logger())))
+	}
+	return nil
+}
+
+// Validate refuses a handler without a plugin.
+func (h *Handler) Validate() error {
+	if len(h.Plugins) == 0 {
+		return errors.New("plugins: name at least one plugin")
+	}
+	return nil
+}
+
+// Cleanup gives the contexts back; requests in flight go on with them.
+func (h *Handler) Cleanup() error {
+	for _, c := range h.contexts {
+		c.Release()
+	}
+	h.contexts = nil
+	return nil
+}
+
+// ServeHTTP runs the plugins around the next handler: the first is the outermost.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	return asCaddyError(h.serve(0, w, r, next))
+}
+
+func (h *Handler) serve(i int, w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	if i == len(h.filters) {
+		return next.ServeHTTP(w, r)
+	}
+	return h.filters[i].ServeHTTP(w, r, func(w http.ResponseWriter, r *http.Request) error {
+		return h.serve(i+1, w, r, next)
+	})
+}
+
+// asCaddyError makes the status of a failed plugin the one that Caddy's error routes and logs see.
+func asCaddyError(err error) error {
+	failure := (*httpfilter.Error)(nil)
+	if errors.As(err, &failure) {
+		return caddyhttp.Error(failure.Status, failure)
+	}
+	return err
+}
+
+// options connects the filter with Caddy: what it knows of a request becomes properties, and what plugins set becomes
+// placeholders.
+//
+// Placeholder | Description
+// ------------|-------------
+// `{http.wasm.NAME}` | the property NAME that a plugin has set on the request
+func options(log *zap.Logger) httpfilter.Options {
+	return httpfilter.Options{Log: log, Property: property, Set: func(r *http.Request, path, value string) {
+		if repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok {
+			repl.Set("http.wasm."+path, value)
+		}
+	}}
+}
+
+// property answers the properties that only Caddy knows.
+func property(r *http.Request, path string) (string, bool) {
+	switch path {
+	case "route_name", "xds\x00route_name":
+		name, ok := caddyhttp.GetVar(r.Context(), "loom.route").(string)
+		return name, ok
+	case "client_ip":
+		ip, ok := caddyhttp.GetVar(r.Context(), caddyhttp.ClientIPVarKey).(string)
+		return ip, ok
+	}
+	return "", false
+}
+
+// state is what Provision makes.
+type state struct {
+	contexts []*plugin.Context
+	filters  []*httpfilter.Filter
+}
+
+// Interface guards
+var (
+	_ caddy.Provisioner           = (*Handler)(nil)
+	_ caddy.Validator             = (*Handler)(nil)
+	_ caddy.CleanerUpper          = (*Handler)(nil)
+	_ caddyhttp.MiddlewareHandler = (*Handler)(nil)
+)

@@ -1,0 +1,92 @@
+package wasmfilter_test
+
+import (
+	"io"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/loom-gateway/loom/modules/moduletest"
+
+	_ "github.com/loom-gateway/loom/modules/gateway"
+	_ "github.com/loom-gateway/loom/modules/wasmfilter"
+)
+
+const answer = `{"handler":"static_response","body":"{http.request.header.X-Order} {http.wasm.mine}"}`
+
+func probePath(t *testing.T) string {
+	t.Helper()
+	path, err := filepath.Abs("../../plugins/probe/probe.wasm")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func get(t *testing.T, c *moduletest.Caddy) (int, string) {
+	t.Helper()
+	res := c.Serve(httptest.NewRequest("GET", "http://example.org/", nil))
+	defer func() { _ = res.Body.Close() }()
+	body, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res.StatusCode, string(body)
+}
+
+func TestPluginsRunByPriority(t *testing.T) {
+	t.Parallel()
+	plugin := func(name string) string {
+		return `{"path":` + moduletest.Quote(probePath(t)) + `,"config":"request_headers: add 0 x-order ` + name + `","priority":` +
+			map[string]string{"low": "1", "high": "9"}[name] + `}`
+	}
+	c := moduletest.Provision(t, moduletest.HTTP(
+		`{"plugins":{"low":`+plugin("low")+`,"high":`+plugin("high")+`}}`,
+		`{"handler":"loom_wasm","plugins":[{"name":"low"},{"name":"high"},{"name":"low","config":"request_headers: setprop mine v"}]}`,
+		answer))
+	if status, body := get(t, c); status != 200 || body != "high,low v" {
+		t.Errorf("%d %q", status, body)
+	}
+}
+
+func TestBundledPluginNeedsNoEntry(t *testing.T) {
+	t.Parallel()
+	c := moduletest.Provision(t, moduletest.HTTP(`{}`, `{"handler":"loom_wasm","plugins":[{"name":"rate-limit"}]}`, answer))
+	if status, _ := get(t, c); status != 200 {
+		t.Errorf("status %d", status)
+	}
+}
+
+func TestAFailedPluginIs503(t *testing.T) {
+	t.Parallel()
+	c := moduletest.Provision(t, moduletest.HTTP(
+		`{"plugins":{"bad":{"path":`+moduletest.Quote(probePath(t))+`,"config":"request_headers: trap"}}}`,
+		`{"handler":"loom_wasm","plugins":[{"name":"bad"}]}`, answer))
+	if status, _ := get(t, c); status != 503 {
+		t.Errorf("status %d", status)
+	}
+}
+
+func TestRefusedConfigs(t *testing.T) {
+	t.Parallel()
+	probe := moduletest.Quote(probePath(t))
+	for want, config := range map[string]string{
+		`unknown plugin "rate-limt": did you mean "rate-limit"?`: moduletest.HTTP(`{}`, `{"handler":"loom_wasm","plugins":[{"name":"rate-limt"}]}`),
+		`name at least one plugin`:                               moduletest.HTTP(`{}`, `{"handler":"loom_wasm"}`),
+		`no such file`:                                           moduletest.HTTP(`{"plugins":{"x":{"path":"/nowhere/x.wasm"}}}`, answer),
+		`neither path nor bundled`:                               moduletest.HTTP(`{"plugins":{"x":{}}}`, answer),
+		`unknown phase "on_request"`:                             moduletest.HTTP(`{"plugins":{"x":{"path":`+probe+`,"phase":"on_request"}}}`, answer),
+		`the plugin refused it`:                                  moduletest.HTTP(`{"plugins":{"x":{"path":`+probe+`,"config":"configure: return 0"}}}`, answer),
+		`unknown failure_policy`:                                 moduletest.HTTP(`{"plugins":{"x":{"path":`+probe+`,"failure_policy":"shrug"}}}`, answer),
+		`has sha256`:                                             moduletest.HTTP(`{"plugins":{"x":{"path":`+probe+`,"sha256":"00"}}}`, answer),
+	} {
+		t.Run(want, func(t *testing.T) {
+			t.Parallel()
+			_, err := moduletest.TryProvision(t, config)
+			if err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("error %v", err)
+			}
+		})
+	}
+}
