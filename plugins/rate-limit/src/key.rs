@@ -38,8 +38,11 @@ fn property(request: &dyn HttpContext, path: Vec<&str>) -> Option<String> {
     request.get_property(path).and_then(|bytes| String::from_utf8(bytes).ok())
 }
 
+/// The client's address. Loom knows who is behind trusted proxies and says so in client_ip; in Envoy source.address
+/// is that already.
 fn client_ip(request: &dyn HttpContext) -> String {
-    address_of(&property(request, vec!["source", "address"]).unwrap_or_default())
+    let peer = property(request, vec!["client_ip"]).or_else(|| property(request, vec!["source", "address"]));
+    address_of(&peer.unwrap_or_default())
 }
 
 /// The route's name, under the names that gateways give it.

@@ -1,0 +1,87 @@
+package plugins_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"go.uber.org/goleak"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
+
+	"github.com/loom-gateway/loom/internal/httpfilter"
+	"github.com/loom-gateway/loom/internal/plugin"
+	"github.com/loom-gateway/loom/internal/shared"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// routeHeader names the route of a request, which is the embedder's to know.
+const routeHeader = "X-Test-Route"
+
+// open starts a plugin in the real engine.
+func open(t *testing.T, spec plugin.Spec) (*plugin.Plugin, *observer.ObservedLogs, error) {
+	t.Helper()
+	core, logs := observer.New(zap.DebugLevel)
+	p, err := plugin.Open(context.Background(), spec, plugin.Deps{Shared: shared.NewStore(), Log: zap.New(core)})
+	if err == nil {
+		p.Start()
+		t.Cleanup(p.Close)
+	}
+	return p, logs, err
+}
+
+// serve puts the plugin with a configuration in front of a backend, on a real server.
+func serve(t *testing.T, p *plugin.Plugin, config string, backend http.HandlerFunc) *httptest.Server {
+	t.Helper()
+	c, err := p.Context(context.Background(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	filter := httpfilter.New(c, httpfilter.Options{Property: func(r *http.Request, path string) (string, bool) {
+		return r.Header.Get(routeHeader), path == "xds\x00route_name"
+	}})
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		err := filter.ServeHTTP(w, r, func(w http.ResponseWriter, r *http.Request) error {
+			backend(w, r)
+			return nil
+		})
+		if failure := (*httpfilter.Error)(nil); errors.As(err, &failure) {
+			t.Error("the filter failed:", err)
+			w.WriteHeader(failure.Status)
+		}
+	}))
+	t.Cleanup(func() { server.Close(); c.Release() })
+	return server
+}
+
+type answer struct {
+	status int
+	header http.Header
+	body   string
+}
+
+// get sends a request with the headers name, value, name, value …
+func get(t *testing.T, server *httptest.Server, headers ...string) answer {
+	t.Helper()
+	req, err := http.NewRequest(http.MethodGet, server.URL+"/path?query", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := 0; i+1 < len(headers); i += 2 {
+		req.Header.Add(headers[i], headers[i+1])
+	}
+	res, err := server.Client().Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	body, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return answer{res.StatusCode, res.Header, string(body)}
+}
