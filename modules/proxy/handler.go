@@ -57,7 +57,17 @@ func (h *Handler) Validate() error {
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	p := h.begin(r)
 	defer p.end()
+	answerEarly(w, r)
 	return h.proxy.ServeHTTP(w, r.WithContext(p.ctx), next)
+}
+
+// answerEarly lets an HTTP/1.1 response begin while the request's body is still coming. Otherwise net/http would read
+// the rest of the body first, and a backend that answers early, or line by line, would stall. Writers that cannot do
+// it (HTTP/2 always can) say so, and need nothing.
+func answerEarly(w http.ResponseWriter, r *http.Request) {
+	if r.ProtoMajor == 1 && r.ContentLength != 0 {
+		_ = http.NewResponseController(w).EnableFullDuplex()
+	}
 }
 
 // Interface guards

@@ -22,7 +22,8 @@ type pass struct {
 	timer  *time.Timer             // nil without a timeout
 	limit  time.Duration
 
-	restoreIdle func() // nil when the idle timeout is the listener's
+	deadline    time.Time // of a gRPC client; zero when it has none
+	restoreIdle func()    // nil when the idle timeout is the listener's
 }
 
 type passKey struct{}
@@ -33,7 +34,7 @@ func passOf(ctx context.Context) *pass {
 }
 
 func (h *Handler) begin(r *http.Request) *pass {
-	p := &pass{call: h.upstream.Begin(), limit: time.Duration(h.Timeout)}
+	p := &pass{call: h.upstream.Begin(), limit: time.Duration(h.Timeout), deadline: grpcDeadline(r)}
 	p.ctx = context.WithValue(r.Context(), passKey{}, p)
 	if p.limit > 0 {
 		p.ctx, p.cancel = context.WithCancelCause(p.ctx)
@@ -70,6 +71,11 @@ func (p *pass) timedOut() bool {
 	return p.timer != nil && context.Cause(p.ctx) == context.DeadlineExceeded
 }
 
+// tooLate reports whether a gRPC client should hear that its time is over: by its own deadline, or by the route's timeout.
+func (p *pass) tooLate(req *http.Request) bool {
+	return isGRPC(req.Header) && (p.timedOut() || !p.deadline.IsZero() && !time.Now().Before(p.deadline))
+}
+
 // maySilent reports whether the client may send nothing for a long time and still be there: gRPC streams, event
 // streams, and WebSockets over HTTP/2 and HTTP/3, which are request bodies there.
 func maySilent(r *http.Request) bool {
@@ -78,10 +84,6 @@ func maySilent(r *http.Request) bool {
 }
 
 const eventStream = "text/event-stream"
-
-func isGRPC(h http.Header) bool {
-	return strings.HasPrefix(h.Get("Content-Type"), "application/grpc")
-}
 
 // mayLast reports whether the response is a stream without an expected end.
 func mayLast(res *http.Response) bool {

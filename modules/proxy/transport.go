@@ -24,6 +24,9 @@ func (transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	res, err := p.call.RoundTrip(req)
 	tellEndpoint(req, p.call.Endpoint())
+	if err != nil && p.tooLate(req) {
+		return deadlineExceeded(req), nil
+	}
 	if err != nil {
 		return nil, p.withStatus(err)
 	}
