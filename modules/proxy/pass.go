@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"context"
+	"io"
 	"net/http"
 	"strings"
 	"time"
@@ -18,6 +19,7 @@ const streamIdleTimeout = 24 * time.Hour
 type pass struct {
 	ctx    context.Context
 	call   *upstream.Call
+	body   io.Closer               // the client's; nil without one
 	cancel context.CancelCauseFunc // nil without a timeout
 	timer  *time.Timer             // nil without a timeout
 	limit  time.Duration
@@ -34,7 +36,7 @@ func passOf(ctx context.Context) *pass {
 }
 
 func (h *Handler) begin(r *http.Request) *pass {
-	p := &pass{call: h.upstream.Begin(), limit: time.Duration(h.Timeout), deadline: grpcDeadline(r)}
+	p := &pass{call: h.upstream.Begin(), body: bodyOf(r), limit: time.Duration(h.Timeout), deadline: grpcDeadline(r)}
 	p.ctx = context.WithValue(r.Context(), passKey{}, p)
 	if p.limit > 0 {
 		p.ctx, p.cancel = context.WithCancelCause(p.ctx)

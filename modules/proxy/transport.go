@@ -22,6 +22,7 @@ func (transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if p == nil {
 		return nil, errors.New("the request did not come through loom_proxy")
 	}
+	p.sendBody(req)
 	res, err := p.call.RoundTrip(req)
 	tellEndpoint(req, p.call.Endpoint())
 	if err != nil && p.tooLate(req) {
