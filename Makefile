@@ -1,0 +1,92 @@
+# Loom. `make help` lists what there is; all of it needs Go, git and make, and says what else it would use.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+PORT ?= 8080
+UPSTREAM_PORT ?= 3000
+ADMIN_PORT ?= 9091
+CADDY_ADMIN_PORT ?= 2019
+FUZZTIME ?= 10s
+BENCH ?= .
+
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null)
+LDFLAGS := -s -w -X github.com/loom-gateway/loom/cmd.version=$(VERSION)
+TOOL := go tool -modfile=.ci/tools/go.mod
+GUEST := GOOS=wasip1 GOARCH=wasm go build -ldflags="-s -w" -trimpath -buildmode=c-shared
+QUICKSTART := bin/quickstart -port $(PORT) -upstream-port $(UPSTREAM_PORT) -admin-port $(ADMIN_PORT) -caddy-admin-port $(CADDY_ADMIN_PORT)
+
+.PHONY: help
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: guests ## bin/loom, and the Go sample plugin as bin/plugins/add-header.wasm
+	go build -trimpath -ldflags="$(LDFLAGS)" -o bin/loom ./cmd/loom
+	go build -trimpath -o bin/quickstart ./internal/quickstart
+
+.PHONY: guests
+guests:
+	cd plugins/add-header && $(GUEST) -o ../../bin/plugins/add-header.wasm .
+
+.PHONY: run
+run: build ## A demo upstream and the gateway with configs/loom.yaml; PORT, UPSTREAM_PORT, ADMIN_PORT, CADDY_ADMIN_PORT
+	@exec $(QUICKSTART)
+
+.PHONY: dev
+dev: build ## The same with debug logging; builds and restarts when a source changes
+	@exec $(QUICKSTART) -dev
+
+.PHONY: test
+test: setup guests ## All tests
+	go test -timeout 15m ./...
+	cd plugins/add-header && go test ./...
+	if command -v cargo >/dev/null; then cd plugins/rate-limit && cargo test --locked --quiet; else echo "not run here: the Rust plugin's own tests (cargo is missing)"; fi
+
+.PHONY: test-coverage
+test-coverage: guests ## Statement coverage over all packages, as coverage.out and a total
+	go test -timeout 20m -coverpkg=./... -coverprofile=coverage.out ./...
+	go tool cover -func=coverage.out | tail -1
+
+.PHONY: race
+race: guests ## All Go tests under the race detector
+	go test -race -timeout 30m ./...
+
+.PHONY: fuzz
+fuzz: ## Every fuzz target for FUZZTIME (10s)
+	@grep -rn --include='*_test.go' -oE '^func Fuzz[A-Za-z0-9_]+' . | while IFS=: read -r file _ func; do \
+		echo "$$(dirname "$$file") $${func#func }"; \
+		go test "$$(dirname "$$file")" -run '^$$' -fuzz "^$${func#func }$$" -fuzztime $(FUZZTIME); done
+
+.PHONY: bench
+bench: ## Go benchmarks; BENCH picks some of them
+	go test ./... -run '^$$' -bench '$(BENCH)' -benchmem
+
+.PHONY: lint
+lint: ## golangci-lint, pinned in .ci/tools/go.mod (its first run builds it: some minutes)
+	$(TOOL) golangci-lint run ./...
+
+.PHONY: fmt
+fmt: ## gofumpt over the tree
+	$(TOOL) golangci-lint fmt
+
+.PHONY: check
+check: fmt lint test ## What a change must pass; fails if formatting or a generator changed a file
+	@git diff --exit-code || { echo "the files above changed: commit them"; exit 1; }
+
+.PHONY: xcaddy
+xcaddy: ## bin/caddy: Caddy with Loom in it, as `xcaddy build --with` makes it
+	GOBIN="$(CURDIR)/bin" go install -modfile=.ci/tools/go.mod github.com/caddyserver/xcaddy/cmd/xcaddy
+	bin/xcaddy build v2.11.9 --with github.com/loom-gateway/loom=. --output bin/caddy
+
+.PHONY: wasm
+wasm: guests ## Rebuild the committed guests whose toolchain is installed
+	plugins/build-rust.sh rate-limit plugins/rate-limit/rate-limit.wasm
+
+.PHONY: setup
+setup: ## Install what the tests use besides Go, where that can be done (Debian, as root)
+	@.ci/setup
+
+.PHONY: clean
+clean: ## Remove what was built
+	rm -rf bin coverage.out plugins/*/target
