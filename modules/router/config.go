@@ -11,6 +11,8 @@ type Handler struct {
 
 	// Paths says what becomes of ambiguous request paths. Default: see each field.
 	Paths *PathPolicy `json:"paths,omitempty"`
+
+	state
 }
 
 // Route sends the requests that match to its handlers.

@@ -1,0 +1,183 @@
+// Package router is http.handlers.loom_router and http.matchers.loom_route: routes by host, path, method and conditions.
+package router
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"sync"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
+
+	"github.com/loom-gateway/loom/internal/cleanpath"
+	"github.com/loom-gateway/loom/internal/nearest"
+	"github.com/loom-gateway/loom/internal/pathtree"
+	"github.com/loom-gateway/loom/modules/gateway"
+)
+
+func init() {
+	caddy.RegisterModule(Handler{})
+}
+
+// CaddyModule says who the module is.
+func (Handler) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "http.handlers.loom_router", New: func() caddy.Module { return new(Handler) }}
+}
+
+// state is what Provision makes.
+type state struct {
+	table  *pathtree.Table
+	routes []*compiled
+	policy cleanpath.Policy
+	// matches are reused: a lookup fills an array of captures, which would be garbage otherwise.
+	matches *sync.Pool
+}
+
+// Provision builds the tree and the chain of each route, once.
+func (h *Handler) Provision(ctx caddy.Context) error {
+	var err error
+	if h.policy, err = h.Paths.policy(); err != nil {
+		return err
+	}
+	h.matches = &sync.Pool{New: func() any { return new(pathtree.Match) }}
+	h.nameRoutes()
+	specs := make([]pathtree.Route, len(h.Routes))
+	for i, r := range h.Routes {
+		specs[i] = r.spec()
+	}
+	if h.table, err = pathtree.New(specs); err != nil {
+		return err
+	}
+	if err := h.register(ctx); err != nil { // first: loading the handlers empties their JSON
+		return err
+	}
+	for _, r := range h.Routes {
+		c, err := r.compile(ctx)
+		if err != nil {
+			return fmt.Errorf("route %q: %w", r.ID, err)
+		}
+		h.routes = append(h.routes, c)
+	}
+	for _, s := range h.table.Shadowed() {
+		ctx.Logger().Warn("route can never be reached", zap.String("route", specs[s.Route].ID), zap.String("taken_by", specs[s.By].ID))
+	}
+	return nil
+}
+
+func (h *Handler) nameRoutes() {
+	for i, r := range h.Routes {
+		if r.ID == "" {
+			r.ID = fmt.Sprintf("route-%d", i+1)
+		}
+	}
+}
+
+// register tells the app, for the admin API.
+func (h *Handler) register(ctx caddy.Context) error {
+	app, err := ctx.App("loom")
+	if err != nil {
+		return fmt.Errorf("finding the loom app: %w", err)
+	}
+	for _, r := range h.Routes {
+		app.(*gateway.App).RegisterRoute(r.info())
+	}
+	return nil
+}
+
+// ServeHTTP finds the route of the request and runs its handlers. What no route wants is 404, or 405 with Allow when only
+// the method is wrong; a path that could be read in two ways is 400.
+//
+// Placeholder | Description
+// ------------|-------------
+// `{loom.route.id}` | the id of the route
+// `{loom.route.params.NAME}` | what the capture {NAME} matched, unescaped
+// `{loom.route.params.*}` | what a trailing * matched, unescaped
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	if err := h.cleanPath(r); err != nil {
+		return caddyhttp.Error(http.StatusBadRequest, err)
+	}
+	route, err := h.find(w, r)
+	if err != nil {
+		return err
+	}
+	return route.chain(next).ServeHTTP(w, r)
+}
+
+func (h *Handler) find(w http.ResponseWriter, r *http.Request) (*compiled, error) {
+	m := h.matches.Get().(*pathtree.Match)
+	defer h.matches.Put(m)
+	request := pathtree.Request{Host: r.Host, Path: r.URL.EscapedPath(), Method: r.Method, RawQuery: r.URL.RawQuery, Header: r.Header}
+	switch h.table.Match(&request, m) {
+	case pathtree.MethodNotAllowed:
+		w.Header().Set("Allow", m.Allow())
+		return nil, caddyhttp.Error(http.StatusMethodNotAllowed, fmt.Errorf("no route takes %s %s", r.Method, request.Path))
+	case pathtree.NotFound:
+		return nil, caddyhttp.Error(http.StatusNotFound, fmt.Errorf("no route takes %s%s", r.Host, request.Path))
+	}
+	route := h.routes[m.Route]
+	route.publish(r, m)
+	if err := route.rewritePath(r, m); err != nil {
+		return nil, caddyhttp.Error(http.StatusBadRequest, err)
+	}
+	return route, nil
+}
+
+// cleanPath makes the path of the request the clean one, for everybody who looks at it from here on.
+func (h *Handler) cleanPath(r *http.Request) error {
+	escaped := r.URL.EscapedPath()
+	clean, err := cleanpath.Clean(escaped, h.policy)
+	if err != nil || clean == escaped {
+		return err
+	}
+	return setPath(r, clean)
+}
+
+// setPath sets the path, which is escaped, and what follows from it.
+func setPath(r *http.Request, escaped string) error {
+	plain, err := url.PathUnescape(escaped)
+	if err != nil {
+		return fmt.Errorf("unescaping the path: %w", err)
+	}
+	r.URL.Path, r.URL.RawPath = plain, escaped
+	if r.URL.RawPath == (&url.URL{Path: plain}).EscapedPath() {
+		r.URL.RawPath = ""
+	}
+	r.RequestURI = r.URL.RequestURI()
+	return nil
+}
+
+// policy reads the words of the config.
+func (p *PathPolicy) policy() (cleanpath.Policy, error) {
+	var policy cleanpath.Policy
+	if p == nil {
+		return policy, nil
+	}
+	var errs [2]error
+	policy.EncodedSlashes, errs[0] = choice("encoded_slashes", p.EncodedSlashes, "reject", "keep")
+	policy.Semicolons, errs[1] = choice("semicolons", p.Semicolons, "reject", "keep", "strip")
+	return policy, errors.Join(errs[:]...)
+}
+
+func choice(option, word string, words ...string) (cleanpath.Choice, error) {
+	for i, w := range words {
+		if word == w {
+			return cleanpath.Choice(i), nil
+		}
+	}
+	if word == "" {
+		return cleanpath.Reject, nil
+	}
+	if meant := nearest.Word(word, words); meant != "" {
+		return 0, fmt.Errorf("paths: %s %q: did you mean %q?", option, word, meant)
+	}
+	return 0, fmt.Errorf("paths: %s %q: write one of %q", option, word, words)
+}
+
+// Interface guards
+var (
+	_ caddy.Provisioner           = (*Handler)(nil)
+	_ caddyhttp.MiddlewareHandler = (*Handler)(nil)
+)

@@ -1,0 +1,113 @@
+package router
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/loom-gateway/loom/internal/pathtree"
+	"github.com/loom-gateway/loom/modules/gateway"
+)
+
+// compiled is a route that is ready to serve.
+type compiled struct {
+	id       string
+	handlers []caddyhttp.MiddlewareHandler
+	rewrite  *rewrite
+}
+
+func (r *Route) spec() pathtree.Route {
+	return pathtree.Route{
+		ID: r.ID, Hosts: r.Hosts, Paths: r.Paths, Methods: r.Methods, Headers: r.Headers, Query: r.Query, Priority: r.Priority,
+	}
+}
+
+func (r *Route) compile(ctx caddy.Context) (*compiled, error) {
+	c := &compiled{id: r.ID}
+	var err error
+	if c.rewrite, err = newRewrite(r); err != nil {
+		return nil, err
+	}
+	loaded, err := ctx.LoadModule(r, "HandlersRaw")
+	if err != nil {
+		return nil, fmt.Errorf("loading handlers: %w", err)
+	}
+	for _, handler := range loaded.([]any) {
+		c.handlers = append(c.handlers, handler.(caddyhttp.MiddlewareHandler))
+	}
+	return c, nil
+}
+
+// link is a handler with the rest of its chain. A chain is closed over per request only because its end, the
+// router's own next, is the request's.
+type link struct {
+	route *compiled
+	at    int
+	next  caddyhttp.Handler
+}
+
+func (c *compiled) chain(next caddyhttp.Handler) caddyhttp.Handler {
+	if len(c.handlers) == 0 {
+		return next
+	}
+	return link{c, 0, next}
+}
+
+// ServeHTTP implements caddyhttp.Handler.
+func (l link) ServeHTTP(w http.ResponseWriter, r *http.Request) error {
+	handler, rest := l.route.handlers[l.at], l.next
+	if l.at+1 < len(l.route.handlers) {
+		rest = link{l.route, l.at + 1, l.next}
+	}
+	return handler.ServeHTTP(w, r, rest)
+}
+
+// publish makes the route known to what comes after it.
+func (c *compiled) publish(r *http.Request, m *pathtree.Match) {
+	caddyhttp.SetVar(r.Context(), "loom.route", c.id)
+	repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
+	if !ok {
+		return
+	}
+	repl.Set("loom.route.id", c.id)
+	for name, value := range m.Captures {
+		repl.Set("loom.route.params."+name, unescaped(value))
+	}
+	if rest, ok := m.Rest(); ok {
+		repl.Set("loom.route.params.*", unescaped(rest))
+	}
+}
+
+func unescaped(s string) string {
+	if plain, err := url.PathUnescape(s); err == nil {
+		return plain
+	}
+	return s // cannot be: the path is clean
+}
+
+// info says what the admin API shows. Upstream and plugins are read from the handlers of the route.
+func (r *Route) info() gateway.RouteInfo {
+	info := gateway.RouteInfo{ID: r.ID, Hosts: r.Hosts, Paths: r.Paths, Methods: r.Methods, Priority: r.Priority}
+	for _, raw := range r.HandlersRaw {
+		var h struct {
+			Handler, Upstream string
+			Plugins           []struct{ Name string }
+		}
+		if json.Unmarshal(raw, &h) != nil {
+			continue
+		}
+		switch h.Handler {
+		case "loom_proxy":
+			info.Upstream = h.Upstream
+		case "loom_wasm":
+			for _, p := range h.Plugins {
+				info.Plugins = append(info.Plugins, p.Name)
+			}
+		}
+	}
+	return info
+}
