@@ -45,7 +45,7 @@ func Provision(t testing.TB, config string) *Caddy {
 // TryProvision is Provision for configs that may be refused. What a refused config had taken is released.
 func TryProvision(t testing.TB, config string) (*Caddy, error) {
 	t.Helper()
-	logs := filepath.Join(t.TempDir(), "caddy.log")
+	logs := logFile(t)
 	cfg, err := decode(config, logs)
 	if err != nil {
 		return nil, err
@@ -59,6 +59,17 @@ func TryProvision(t testing.TB, config string) (*Caddy, error) {
 	c.t, c.logs = t, logs
 	t.Cleanup(c.Close)
 	return c, nil
+}
+
+// logFile is not in t.TempDir, whose name has the test's: Caddy would read braces in it as placeholders.
+func logFile(t testing.TB) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "moduletest")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return filepath.Join(dir, "caddy.log")
 }
 
 // decode reads a config and sends its log to a file, from debug level on, unless it has a log of its own.
