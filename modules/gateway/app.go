@@ -48,6 +48,13 @@ func (a *App) Start() error {
 	return nil
 }
 
+// Started reports whether Start was called. Servers of the config may listen a moment earlier.
+func (a *App) Started() bool {
+	a.plugins.mu.Lock()
+	defer a.plugins.mu.Unlock()
+	return a.plugins.started
+}
+
 // Stop ends nothing: servers of this config may still be answering, in any order.
 func (a *App) Stop() error { return nil }
 
