@@ -1,0 +1,230 @@
+package loomadapter
+
+import "go.yaml.in/yaml/v3"
+
+// The types of the document. The tags are its reference: docs/loom.schema.json and docs/loom-yaml.md are made from
+// them. `need:"later"` marks what this version refuses to be switched on, `need:"idle"` what it only warns about.
+
+// Pos is where a part of the document stands.
+type Pos struct {
+	Line int
+	Path string // such as routes[2].upstream
+	keys map[string]int
+}
+
+// key is the position of a key of a mapping, or the mapping's own.
+func (p Pos) key(name string) Pos {
+	line, ok := p.keys[name]
+	if !ok {
+		line = p.Line
+	}
+	if p.Path == "" {
+		return Pos{Line: line, Path: name}
+	}
+	return Pos{Line: line, Path: p.Path + "." + name}
+}
+
+// Document is a loom.yaml.
+type Document struct {
+	Pos       Pos        `yaml:"-"`
+	Listeners []Listener `yaml:"listeners" doc:"Where the gateway listens. At least one."`
+	Routes    []Route    `yaml:"routes" doc:"Which requests go where. The order does not matter, see docs/routing.md."`
+	Upstreams []Upstream `yaml:"upstreams" doc:"Groups of backends."`
+	Plugins   []Plugin   `yaml:"plugins" doc:"Proxy-Wasm plugins. A bundled plugin needs no entry."`
+	Paths     *Paths     `yaml:"paths" doc:"What becomes of ambiguous request paths."`
+	Admin     *Admin     `yaml:"admin" doc:"The admin API: health, routes, upstreams, plugins. Default: off."`
+	Metrics   *Metrics   `yaml:"metrics" doc:"Metrics of the gateway."`
+	Tracing   *Feature   `yaml:"tracing" doc:"Trace spans by OpenTelemetry, configured by OTEL_* variables. Default: off."`
+	RequestID *Feature   `yaml:"request_id" need:"later" doc:"Request ids."`
+	CORS      *Feature   `yaml:"cors" need:"later" doc:"Cross-origin requests, gateway-wide."`
+	RateLimit *Feature   `yaml:"rate_limit" need:"later" doc:"Rate limits, gateway-wide. The bundled plugin rate-limit works today."`
+	Recovery  *Feature   `yaml:"recovery" need:"later" doc:"What becomes of panics."`
+}
+
+// Listener is an address that the gateway listens on.
+type Listener struct {
+	Pos      Pos    `yaml:"-"`
+	Name     string `yaml:"name" doc:"Name of the listener. Default: http, http-2, …"`
+	Address  string `yaml:"address" doc:"host:port, or :port for every address. Required."`
+	Protocol string `yaml:"protocol" enum:"http,https,h2c,grpc" doc:"http is HTTP/1.1; https is HTTP/1.1, HTTP/2 and HTTP/3; h2c adds HTTP/2 without TLS to http; grpc is h2c, or HTTP/2 with tls, without the idle limit that would cut quiet streams. Default: http."`
+	TLS      *TLS   `yaml:"tls" doc:"Certificates; for https and grpc."`
+}
+
+// TLS are the certificates of a listener.
+type TLS struct {
+	Pos       Pos           `yaml:"-"`
+	Cert      string        `yaml:"cert" doc:"PEM file of the certificate chain."`
+	Key       string        `yaml:"key" doc:"PEM file of the private key."`
+	ClientCA  string        `yaml:"client_ca" doc:"PEM file; clients must show a certificate that it has signed."`
+	Automatic *AutomaticTLS `yaml:"automatic" doc:"Certificates that Caddy obtains and renews."`
+}
+
+// AutomaticTLS are certificates that Caddy manages.
+type AutomaticTLS struct {
+	Pos    Pos        `yaml:"-"`
+	Hosts  StringList `yaml:"hosts" doc:"Host names. Required."`
+	Email  string     `yaml:"email" doc:"Contact for the certificate authority."`
+	Issuer string     `yaml:"issuer" enum:"acme,internal" doc:"acme is a public authority, internal is Caddy's own. Default: acme."`
+}
+
+// Route is a rule that sends requests to an upstream, or answers them.
+type Route struct {
+	Pos         Pos               `yaml:"-"`
+	ID          string            `yaml:"id" doc:"Name of the route in logs, metrics and the admin API; unique. Default: route-N."`
+	Path        string            `yaml:"path" doc:"Path that matches: exact, with {captures}, or with a trailing *. Default: every path."`
+	Paths       StringList        `yaml:"paths" doc:"Several paths, instead of path."`
+	Hosts       StringList        `yaml:"hosts" doc:"Hosts that match: names or *.example.com. Default: every host."`
+	Methods     StringList        `yaml:"methods" doc:"Methods that match; GET includes HEAD. Default: every method."`
+	Headers     map[string]string `yaml:"headers" doc:"Headers that a request must have: an exact value, * (present), ! (absent), text* or *text."`
+	Query       map[string]string `yaml:"query" doc:"Query parameters that a request must have, written as headers are."`
+	Priority    int               `yaml:"priority" doc:"Decides between routes with the same host and path; higher wins. Default: 0."`
+	Plugins     []PluginRef       `yaml:"plugins" doc:"Plugins that see the requests: names, or {name, config} with a configuration for this route."`
+	Upstream    string            `yaml:"upstream" doc:"Name of the upstream. A route has an upstream, a redirect or a respond."`
+	Redirect    *Redirect         `yaml:"redirect" doc:"Answers with a redirect: an address, or {to, status}."`
+	Respond     *Respond          `yaml:"respond" doc:"Answers by itself: a text, or {status, body, headers}."`
+	StripPrefix string            `yaml:"strip_prefix" doc:"Removed from the front of the path before plugins and upstream see it."`
+	Rewrite     string            `yaml:"rewrite" doc:"Replaces the path; {name} inserts a capture, {*} what a trailing * matched."`
+	Timeout     Duration          `yaml:"timeout" doc:"Longest time until the response is complete; then 504. Default: no limit."`
+	WebSocket   *bool             `yaml:"websocket" doc:"WebSockets pass by default; false is not available yet."`
+	Retries     *Feature          `yaml:"retries" need:"later" doc:"Retries."`
+	CORS        *Feature          `yaml:"cors" need:"later" doc:"Cross-origin requests."`
+	RateLimit   *Feature          `yaml:"rate_limit" need:"later" doc:"Rate limit. The bundled plugin rate-limit works today."`
+}
+
+// PluginRef is a plugin of a route.
+type PluginRef struct {
+	Pos    Pos        `yaml:"-"`
+	Name   string     `yaml:"name" doc:"Name of a plugin of the document, or of a bundled one. Required."`
+	Config *yaml.Node `yaml:"config" doc:"Plugin configuration for this route: a text as it is, a mapping as compact JSON. Default: the plugin's own."`
+}
+
+// Redirect is an answer that sends the client elsewhere.
+type Redirect struct {
+	Pos    Pos    `yaml:"-"`
+	To     string `yaml:"to" doc:"Where to; Caddy's placeholders such as {http.request.uri} work. Required."`
+	Status int    `yaml:"status" doc:"301, 302, 303, 307 or 308. Default: 302."`
+}
+
+// Respond is an answer of the gateway's own.
+type Respond struct {
+	Pos     Pos               `yaml:"-"`
+	Status  int               `yaml:"status" doc:"Status, 200 to 599. Default: 200."`
+	Body    string            `yaml:"body" doc:"Body; Caddy's placeholders work."`
+	Headers map[string]string `yaml:"headers" doc:"Headers."`
+}
+
+// Upstream is a group of backends.
+type Upstream struct {
+	Pos            Pos             `yaml:"-"`
+	Name           string          `yaml:"name" doc:"Name of the upstream; unique. Required."`
+	Endpoints      []Endpoint      `yaml:"endpoints" doc:"Backends: host:port, or {address, weight}. At least one."`
+	LoadBalancer   string          `yaml:"load_balancer" enum:"round_robin" doc:"How the endpoint is picked; weights count. Default: round_robin."`
+	Protocol       string          `yaml:"protocol" enum:"http,https,h2c,grpc" doc:"Protocol to the backends. Default: http."`
+	TLS            *UpstreamTLS    `yaml:"tls" doc:"TLS to the backends; with protocol https."`
+	ConnectionPool *ConnectionPool `yaml:"connection_pool" doc:"Bounds of the connections to the backends."`
+	HealthCheck    *HealthCheck    `yaml:"health_check" need:"idle" doc:"Probes of the backends. Checked, but not sent yet."`
+	CircuitBreaker *CircuitBreaker `yaml:"circuit_breaker" need:"idle" doc:"Stops traffic to a backend that fails. Checked, but not acting yet."`
+	PassiveHealth  *Feature        `yaml:"passive_health" need:"later" doc:"Ejection of backends that fail."`
+	SlowStart      *Feature        `yaml:"slow_start" need:"later" doc:"Ramp-up of new backends."`
+}
+
+// Endpoint is one backend.
+type Endpoint struct {
+	Pos     Pos    `yaml:"-"`
+	Address string `yaml:"address" doc:"host:port, [ipv6]:port or unix//path. Required."`
+	Weight  int    `yaml:"weight" doc:"Share of the traffic. Default: 1."`
+}
+
+// UpstreamTLS is how TLS to the backends is checked.
+type UpstreamTLS struct {
+	Pos                Pos    `yaml:"-"`
+	ServerName         string `yaml:"server_name" doc:"Name for SNI and verification. Default: the endpoint's host."`
+	CA                 string `yaml:"ca" doc:"PEM file with the roots to trust. Default: the system's."`
+	Cert               string `yaml:"cert" doc:"PEM file of the client certificate."`
+	Key                string `yaml:"key" doc:"PEM file of the client key."`
+	InsecureSkipVerify bool   `yaml:"insecure_skip_verify" doc:"Accepts any certificate; for tests. Default: false."`
+}
+
+// ConnectionPool bounds connections.
+type ConnectionPool struct {
+	Pos                Pos      `yaml:"-"`
+	MaxIdlePerEndpoint int      `yaml:"max_idle_per_endpoint" doc:"Idle connections kept for each endpoint. Default: 128."`
+	MaxPerEndpoint     int      `yaml:"max_per_endpoint" doc:"Most connections to one endpoint. Default: no limit."`
+	IdleTimeout        Duration `yaml:"idle_timeout" doc:"Closes connections idle for so long. Default: 90s."`
+	DialTimeout        Duration `yaml:"dial_timeout" doc:"Longest time to connect. Default: 3s."`
+}
+
+// HealthCheck are probes.
+type HealthCheck struct {
+	Pos                Pos      `yaml:"-"`
+	Path               string   `yaml:"path" doc:"Path of the probe. Required."`
+	Interval           Duration `yaml:"interval" doc:"Time between probes. Default: 10s."`
+	Timeout            Duration `yaml:"timeout" doc:"Longest time of one probe. Default: 2s."`
+	HealthyThreshold   int      `yaml:"healthy_threshold" doc:"Passes in a row that make a backend healthy. Default: 2."`
+	UnhealthyThreshold int      `yaml:"unhealthy_threshold" doc:"Failures in a row that make it unhealthy. Default: 3."`
+}
+
+// CircuitBreaker stops traffic to a backend that fails.
+type CircuitBreaker struct {
+	Pos              Pos      `yaml:"-"`
+	FailureThreshold int      `yaml:"failure_threshold" doc:"Failures in a row that open the breaker. Default: 5."`
+	SuccessThreshold int      `yaml:"success_threshold" doc:"Successes that close it again. Default: 3."`
+	Timeout          Duration `yaml:"timeout" doc:"How long it refuses before it lets a probe through. Default: 30s."`
+}
+
+// Plugin is a Proxy-Wasm plugin.
+type Plugin struct {
+	Pos                         Pos               `yaml:"-"`
+	Name                        string            `yaml:"name" doc:"Name of the plugin; unique. Required."`
+	Path                        string            `yaml:"path" doc:"The .wasm file, relative to the document's folder. Default: the bundled plugin of this name."`
+	SHA256                      string            `yaml:"sha256" doc:"Hex digest that the file must have. Default: the digest that it has when the document is read."`
+	Phase                       string            `yaml:"phase" enum:"on_request_headers,on_request_body,on_request_trailers,on_response_headers,on_response_body,on_response_trailers,on_log" doc:"Limits the plugin to one callback. Default: all that it exports."`
+	Priority                    int               `yaml:"priority" doc:"Higher runs first on the way in, last on the way out. Default: 0."`
+	Config                      *yaml.Node        `yaml:"config" doc:"Plugin configuration: a text as it is, a mapping as compact JSON."`
+	VMConfig                    *yaml.Node        `yaml:"vm_config" doc:"VM configuration, written as config is."`
+	RootID                      string            `yaml:"root_id" doc:"plugin_root_id, for modules with several roots."`
+	VMID                        string            `yaml:"vm_id" doc:"Scope of shared data and queues. Default: the plugin's name."`
+	Env                         map[string]string `yaml:"env" doc:"Environment variables that the plugin sees."`
+	FailurePolicy               string            `yaml:"failure_policy" enum:"reload,closed,open" doc:"What requests get when the plugin fails: reload and closed answer 503, open skips the plugin; all but closed replace the failed instance. Default: reload."`
+	Instances                   int               `yaml:"instances" doc:"Instances side by side. Default: one per processor."`
+	Limits                      *Limits           `yaml:"limits" doc:"What the plugin may use."`
+	AllowOnHeadersStopIteration bool              `yaml:"allow_on_headers_stop_iteration" doc:"Delivers body callbacks while a header callback has paused the request. Default: false."`
+	Allow                       *Feature          `yaml:"allow" need:"later" doc:"Capabilities that the plugin may use."`
+}
+
+// Limits bound a plugin.
+type Limits struct {
+	Pos          Pos      `yaml:"-"`
+	Memory       Size     `yaml:"memory" doc:"Most memory of one instance, such as 64MiB. Default: 64MiB."`
+	CallTimeout  Duration `yaml:"call_timeout" doc:"Longest time of one callback. Default: 1s."`
+	StartTimeout Duration `yaml:"start_timeout" doc:"Longest time to start and configure an instance. Default: 10s."`
+	Body         Size     `yaml:"body" doc:"Most that is buffered of one body. Default: 1MiB."`
+	PauseTimeout Duration `yaml:"pause_timeout" doc:"Longest time that the plugin may hold a request. Default: 30s."`
+}
+
+// Paths says what becomes of ambiguous request paths.
+type Paths struct {
+	Pos            Pos    `yaml:"-"`
+	EncodedSlashes string `yaml:"encoded_slashes" enum:"reject,keep" doc:"%2F in a path: 400, or kept as part of its segment. Default: reject."`
+	Semicolons     string `yaml:"semicolons" enum:"reject,keep,strip" doc:"Path parameters such as /a;x=1: 400, kept or removed. Default: reject."`
+}
+
+// Admin is the admin API.
+type Admin struct {
+	Pos     Pos    `yaml:"-"`
+	Address string `yaml:"address" doc:"host:port. Default: 127.0.0.1:9091."`
+	Enabled *bool  `yaml:"enabled" doc:"Default: true, when the section is there."`
+}
+
+// Metrics are the gateway's metrics.
+type Metrics struct {
+	Pos        Pos         `yaml:"-"`
+	Prometheus *Prometheus `yaml:"prometheus" doc:"Metrics in Prometheus' format, on the admin address."`
+}
+
+// Prometheus is where metrics are read.
+type Prometheus struct {
+	Pos     Pos    `yaml:"-"`
+	Enabled *bool  `yaml:"enabled" doc:"Default: true, when the section is there."`
+	Path    string `yaml:"path" doc:"Path on the admin address. Default: /metrics."`
+}

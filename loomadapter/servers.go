@@ -1,0 +1,140 @@
+package loomadapter
+
+import (
+	"encoding/json"
+	"strconv"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/caddyserver/caddy/v2/modules/caddytls"
+	"github.com/caddyserver/caddy/v2/modules/metrics"
+)
+
+const (
+	// adminServer is the name of the server of the admin API.
+	adminServer = "loom_admin"
+
+	defaultAdminAddress = "127.0.0.1:9091"
+	defaultMetricsPath  = "/metrics"
+)
+
+func itoa(n int) string { return strconv.Itoa(n) }
+
+// server makes a listener. Plaintext servers switch automatic HTTPS off: a host matcher would turn TLS on for them.
+func (c *converter) server(l *Listener) *caddyhttp.Server {
+	s := &caddyhttp.Server{Listen: []string{l.Address}, Protocols: protocols(l)}
+	if l.Protocol == "grpc" {
+		s.ReadIdleTimeout = -1 // the default of 60s would cut streams whose client is quiet
+	}
+	route := caddyhttp.Route{HandlersRaw: c.handlers()}
+	switch {
+	case l.TLS == nil:
+		s.AutoHTTPS = &caddyhttp.AutoHTTPSConfig{Disabled: true}
+	case l.TLS.Automatic != nil:
+		// Caddy finds the hosts that need certificates only in top-level matchers.
+		s.AutoHTTPS = &caddyhttp.AutoHTTPSConfig{DisableRedir: true}
+		hosts := caddyhttp.MatchHost(l.TLS.Automatic.Hosts)
+		route.MatcherSetsRaw = caddyhttp.RawMatcherSets{{"host": c.json(hosts)}}
+	default:
+		s.AutoHTTPS = &caddyhttp.AutoHTTPSConfig{Disabled: true}
+	}
+	if l.TLS != nil {
+		s.TLSConnPolicies = c.connectionPolicies(l)
+	}
+	s.Routes = caddyhttp.RouteList{route}
+	return s
+}
+
+func protocols(l *Listener) []string {
+	switch {
+	case l.Protocol == "https":
+		return []string{"h1", "h2", "h3"}
+	case l.Protocol == "grpc" && l.TLS != nil:
+		return []string{"h1", "h2"}
+	case l.Protocol == "h2c" || l.Protocol == "grpc":
+		return []string{"h1", "h2c"}
+	}
+	return []string{"h1"}
+}
+
+func (c *converter) connectionPolicies(l *Listener) caddytls.ConnectionPolicies {
+	policy := &caddytls.ConnectionPolicy{}
+	if l.TLS.Cert != "" {
+		policy.CertSelection = &caddytls.CustomCertSelectionPolicy{AnyTag: []string{l.Name}}
+	}
+	if l.TLS.ClientCA != "" {
+		source := map[string]any{"pem_files": []string{l.TLS.ClientCA}}
+		policy.ClientAuthentication = &caddytls.ClientAuthentication{
+			CARaw: caddyconfig.JSONModuleObject(source, "provider", "file", &c.warnings), Mode: "require_and_verify",
+		}
+	}
+	return caddytls.ConnectionPolicies{policy}
+}
+
+// tlsApp is nil without TLS listeners.
+func (c *converter) tlsApp() *caddytls.TLS {
+	var files caddytls.FileLoader
+	var policies []*caddytls.AutomationPolicy
+	for _, l := range c.doc.Listeners {
+		switch {
+		case l.TLS == nil:
+		case l.TLS.Automatic != nil:
+			policies = append(policies, c.automation(l.TLS.Automatic))
+		default:
+			files = append(files, caddytls.CertKeyFilePair{Certificate: l.TLS.Cert, Key: l.TLS.Key, Tags: []string{l.Name}})
+		}
+	}
+	if files == nil && policies == nil {
+		return nil
+	}
+	app := &caddytls.TLS{}
+	if files != nil {
+		app.CertificatesRaw = caddy.ModuleMap{"load_files": c.json(files)}
+	}
+	if policies != nil {
+		app.Automation = &caddytls.AutomationConfig{Policies: policies}
+	}
+	return app
+}
+
+func (c *converter) automation(a *AutomaticTLS) *caddytls.AutomationPolicy {
+	policy := &caddytls.AutomationPolicy{SubjectsRaw: a.Hosts}
+	switch {
+	case a.Issuer == "internal":
+		policy.IssuersRaw = []json.RawMessage{caddyconfig.JSONModuleObject(caddytls.InternalIssuer{}, "module", "internal", &c.warnings)}
+	case a.Email != "":
+		policy.IssuersRaw = []json.RawMessage{caddyconfig.JSONModuleObject(caddytls.ACMEIssuer{Email: a.Email}, "module", "acme", &c.warnings)}
+	}
+	return policy
+}
+
+// metricsPath is empty when metrics are off.
+func (c *converter) metricsPath() string {
+	m := c.doc.Metrics
+	switch {
+	case m == nil || m.Prometheus == nil || !isOn(m.Prometheus.Enabled):
+		return ""
+	case m.Prometheus.Path == "":
+		return defaultMetricsPath
+	}
+	return m.Prometheus.Path
+}
+
+// adminServer is a server of its own, so that no route can expose it and a failed reload does not touch it.
+func (c *converter) adminServer(a *Admin) *caddyhttp.Server {
+	address := a.Address
+	if address == "" {
+		address = defaultAdminAddress
+	}
+	s := &caddyhttp.Server{Listen: []string{address}, Protocols: []string{"h1"}, AutoHTTPS: &caddyhttp.AutoHTTPSConfig{Disabled: true}}
+	if path := c.metricsPath(); path != "" {
+		s.Routes = append(s.Routes, caddyhttp.Route{
+			MatcherSetsRaw: caddyhttp.RawMatcherSets{{"path": c.json(caddyhttp.MatchPath{path})}},
+			HandlersRaw:    []json.RawMessage{c.handler("metrics", metrics.Metrics{})},
+			Terminal:       true,
+		})
+	}
+	s.Routes = append(s.Routes, caddyhttp.Route{HandlersRaw: []json.RawMessage{c.handler("loom_admin", struct{}{})}})
+	return s
+}

@@ -1,0 +1,75 @@
+package loomadapter
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/dustin/go-humanize"
+	"go.yaml.in/yaml/v3"
+)
+
+// StringList is a list of texts; a single text stands for a list of one.
+type StringList []string
+
+// Duration is a time with a unit, such as 30s.
+type Duration caddy.Duration
+
+// Size is a number of bytes, such as 64MiB.
+type Size int64
+
+// Feature is a switch: on, off, true, false, or a mapping that is on unless `enabled: false` stands in it.
+type Feature struct {
+	Pos Pos
+	On  bool
+}
+
+func parseDuration(text string) (Duration, error) {
+	d, err := caddy.ParseDuration(text)
+	switch {
+	case err != nil:
+		return 0, fmt.Errorf("%q is not a duration: write a number with a unit, such as 500ms, 30s, 5m or 1h", text)
+	case d < 0:
+		return 0, fmt.Errorf("%q is below zero: write a duration such as 30s", text)
+	case d > 365*24*time.Hour:
+		return 0, fmt.Errorf("%q is longer than a year", text)
+	}
+	return Duration(d), nil
+}
+
+func parseSize(text string) (Size, error) {
+	n, err := humanize.ParseBytes(text)
+	if err != nil || n > 1<<40 {
+		return 0, fmt.Errorf("%q is not a size: write a number of bytes with a unit, such as 64MiB", text)
+	}
+	return Size(n), nil
+}
+
+func (f *Feature) set(node *yaml.Node) error {
+	switch node.Kind {
+	case yaml.MappingNode:
+		f.On = true
+		for i := 0; i+1 < len(node.Content); i += 2 {
+			if node.Content[i].Value == "enabled" {
+				return f.setWord(node.Content[i+1].Value)
+			}
+		}
+		return nil
+	case yaml.ScalarNode:
+		return f.setWord(node.Value)
+	}
+	f.On = true
+	return nil
+}
+
+func (f *Feature) setWord(word string) error {
+	switch word {
+	case "true", "on", "yes":
+		f.On = true
+	case "false", "off", "no":
+		f.On = false
+	default:
+		return fmt.Errorf("%q is neither on nor off", word)
+	}
+	return nil
+}
