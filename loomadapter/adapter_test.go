@@ -14,28 +14,46 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files anew")
 
+const ownersFile = "/path/to/rate-limit.wasm"
+
 // adapt adapts a file under its own name. The .wasm file of the owner's document is put where the test may write.
 func adapt(t testing.TB, path string) ([]byte, []string, error) {
+	t.Helper()
+	body, file := ownersDocument(t, path)
+	out, warnings, err := adaptBody(body, path)
+	return bytes.ReplaceAll(out, []byte(file), []byte(ownersFile)), warnings, err
+}
+
+// adaptForLoading leaves the .wasm file where it really is.
+func adaptForLoading(t testing.TB, path string) []byte {
+	t.Helper()
+	body, _ := ownersDocument(t, path)
+	out, _, err := adaptBody(body, path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// ownersDocument reads a document and makes the file that it names.
+func ownersDocument(t testing.TB, path string) (body []byte, file string) {
 	t.Helper()
 	body, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	const ownersFile = "/path/to/rate-limit.wasm"
-	if bytes.Contains(body, []byte(ownersFile)) {
-		file := filepath.Join(t.TempDir(), "rate-limit.wasm")
-		code, err := os.ReadFile("../plugins/rate-limit/rate-limit.wasm")
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(file, code, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		body = bytes.ReplaceAll(body, []byte(ownersFile), []byte(file))
-		out, warnings, err := adaptBody(body, path)
-		return bytes.ReplaceAll(out, []byte(file), []byte(ownersFile)), warnings, err
+	if !bytes.Contains(body, []byte(ownersFile)) {
+		return body, ownersFile
 	}
-	return adaptBody(body, path)
+	code, err := os.ReadFile("../plugins/rate-limit/rate-limit.wasm")
+	if err != nil {
+		t.Fatal(err)
+	}
+	file = filepath.Join(t.TempDir(), "rate-limit.wasm")
+	if err := os.WriteFile(file, code, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return bytes.ReplaceAll(body, []byte(ownersFile), []byte(file)), file
 }
 
 func adaptBody(body []byte, path string) ([]byte, []string, error) {

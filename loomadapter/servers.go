@@ -9,6 +9,8 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/caddyserver/caddy/v2/modules/caddytls"
 	"github.com/caddyserver/caddy/v2/modules/metrics"
+
+	"github.com/loom-gateway/loom/modules/admin"
 )
 
 const (
@@ -135,6 +137,6 @@ func (c *converter) adminServer(a *Admin) *caddyhttp.Server {
 			Terminal:       true,
 		})
 	}
-	s.Routes = append(s.Routes, caddyhttp.Route{HandlersRaw: []json.RawMessage{c.handler("loom_admin", struct{}{})}})
+	s.Routes = append(s.Routes, caddyhttp.Route{HandlersRaw: []json.RawMessage{c.handler("loom_admin", admin.Handler{})}})
 	return s
 }
