@@ -3,6 +3,7 @@ package upstream
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"net"
 	"net/http"
 	"time"
@@ -75,7 +76,7 @@ func (e *DialError) Unwrap() error { return e.Err }
 
 // Timeout reports whether connecting took too long.
 func (e *DialError) Timeout() bool {
-	t, ok := e.Err.(net.Error)
+	t, ok := errors.AsType[net.Error](e.Err)
 	return ok && t.Timeout()
 }
 

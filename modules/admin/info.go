@@ -13,7 +13,7 @@ const (
 )
 
 // processStart is when the program began, near enough: packages are set up first of all.
-var processStart = time.Now()
+var processStart = time.Now() //nolint:gochecknoglobals // never changes
 
 // info is what /info says.
 type info struct {

@@ -16,7 +16,7 @@ import (
 
 // upstreamPool holds the upstreams of every config that is loaded or draining. The key covers all settings, so an
 // upstream that a reload does not change keeps its connections.
-var upstreamPool = caddy.NewUsagePool()
+var upstreamPool = caddy.NewUsagePool() //nolint:gochecknoglobals // Caddy's way to outlive a config
 
 // pooledUpstream lets the pool drain what no config uses any more.
 type pooledUpstream struct{ *upstream.Upstream }

@@ -30,7 +30,7 @@ type Caddy struct {
 }
 
 // provisioning takes turns: Caddy swaps its default logger and storage while it provisions.
-var provisioning sync.Mutex
+var provisioning sync.Mutex //nolint:gochecknoglobals // guards globals of Caddy
 
 // Provision loads a whole config from JSON. The test fails at once when the config is refused.
 func Provision(t testing.TB, config string) *Caddy {

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net/http"
 	"strings"
@@ -70,7 +71,7 @@ func (p *pass) lift() {
 
 // timedOut reports whether the route's timeout ended the request.
 func (p *pass) timedOut() bool {
-	return p.timer != nil && context.Cause(p.ctx) == context.DeadlineExceeded
+	return p.timer != nil && errors.Is(context.Cause(p.ctx), context.DeadlineExceeded)
 }
 
 // tooLate reports whether a gRPC client should hear that its time is over: by its own deadline, or by the route's timeout.

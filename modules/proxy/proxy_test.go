@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -220,4 +221,33 @@ func h2cBackend(t *testing.T, serve http.HandlerFunc) string {
 	s.Start()
 	t.Cleanup(s.Close)
 	return s.URL
+}
+
+// TestRoutesShareConnections has two routes with different settings reach one backend over one connection, and the
+// access log's placeholders name the endpoint.
+func TestRoutesShareConnections(t *testing.T) {
+	t.Parallel()
+	var opened atomic.Int64
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "ok") }))
+	s.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateNew {
+			opened.Add(1)
+		}
+	}
+	s.Start()
+	t.Cleanup(s.Close)
+	endpoint := `{"handler": "headers", "response": {"deferred": true, "set": {"X-Endpoint": ["{http.reverse_proxy.upstream.hostport}"]}}}`
+	c := moduletest.Provision(t, moduletest.Server(loom("http", s.URL), `{
+		"listen": ["127.0.0.1:0"], "automatic_https": {"disable": true}, "routes": [
+			{"match": [{"path": ["/a"]}], "handle": [`+endpoint+`, {"handler": "loom_proxy", "upstream": "backend", "timeout": "1m"}]},
+			{"handle": [`+endpoint+`, `+toBackend+`]}]}`)).Start()
+	for _, path := range []string{"/a", "/b", "/a", "/b"} {
+		res, _ := get(t, c.URL("")+path)
+		if got := res.Header.Get("X-Endpoint"); got != s.Listener.Addr().String() {
+			t.Errorf("%s: endpoint %q", path, got)
+		}
+	}
+	if n := opened.Load(); n != 1 {
+		t.Errorf("%d connections, want 1", n)
+	}
 }
