@@ -77,7 +77,7 @@ check: fmt lint test ## What a change must pass; fails if formatting or a genera
 .PHONY: xcaddy
 xcaddy: ## bin/caddy: Caddy with Loom in it, as `xcaddy build --with` makes it
 	GOBIN="$(CURDIR)/bin" go install -modfile=.ci/tools/go.mod github.com/caddyserver/xcaddy/cmd/xcaddy
-	bin/xcaddy build v2.11.9 --with github.com/loom-gateway/loom=. --output bin/caddy
+	bin/xcaddy build v2.11.9 --with github.com/loom-gateway/loom@v0.0.0=. --output bin/caddy  # the version keeps Go from asking for the latest
 
 .PHONY: wasm
 wasm: guests ## Rebuild the committed guests whose toolchain is installed

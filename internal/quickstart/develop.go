@@ -19,7 +19,7 @@ const pollEvery = 500 * time.Millisecond
 
 // develop runs the gateway with debug logging; when a source changes it builds, and starts the gateway anew. A build
 // that fails, or a gateway that stops, waits for the next change.
-func develop(ctx context.Context, o options, out io.Writer) error {
+func develop(ctx context.Context, o options, out io.Writer) {
 	shown := false
 	for before := newest("."); ctx.Err() == nil; {
 		child, stop := context.WithCancel(ctx)
@@ -34,7 +34,6 @@ func develop(ctx context.Context, o options, out io.Writer) error {
 		stop()
 		<-ended
 	}
-	return nil
 }
 
 // debugOnce runs the gateway until it ends.
@@ -43,7 +42,7 @@ func (o options) debugOnce(ctx context.Context, out io.Writer, shown *bool) erro
 	if err != nil {
 		return err
 	}
-	defer os.Remove(config) //nolint:errcheck // a temporary file that is left over hurts nobody
+	defer os.Remove(config)
 	g, err := startGateway(ctx, o, config)
 	if err != nil {
 		return err

@@ -22,13 +22,12 @@ type options struct {
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
 	err := run(ctx, parseFlags(), os.Stdout)
-	if err == nil {
-		return
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(exitStatus(err))
 	}
-	fmt.Fprintln(os.Stderr, err)
-	os.Exit(exitStatus(err))
 }
 
 func parseFlags() options {
@@ -46,16 +45,17 @@ func parseFlags() options {
 
 // run serves until ctx ends, which is no error, or until the gateway stops by itself, which is.
 func run(ctx context.Context, o options, out io.Writer) error {
-	if err := o.ports.check(); err != nil {
+	if err := o.ports.check(ctx); err != nil {
 		return err
 	}
-	upstream, err := startUpstream(o.ports.upstream)
+	upstream, err := startUpstream(ctx, o.ports.upstream)
 	if err != nil {
 		return err
 	}
 	defer upstream.Close()
 	if o.dev {
-		return develop(ctx, o, out)
+		develop(ctx, o, out)
+		return nil
 	}
 	g, err := startGateway(ctx, o, o.config)
 	if err != nil {

@@ -191,7 +191,7 @@ func TestWhatANewcomerTries(t *testing.T) {
 	if status := q.end(t); status != 0 {
 		t.Errorf("after Ctrl-C the exit status is %d; the log:\n%s", status, q.errors)
 	}
-	if err := q.ports.check(); err != nil {
+	if err := q.ports.check(t.Context()); err != nil {
 		t.Error("something goes on after Ctrl-C:", err)
 	}
 }
@@ -236,7 +236,7 @@ func TestBusyPorts(t *testing.T) {
 		defer l.Close()
 	}
 	p.admin = p.upstream
-	err := p.check()
+	err := p.check(t.Context())
 	if err == nil {
 		t.Fatal("busy ports are not noticed")
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -28,14 +29,14 @@ func (p ports) all() []port {
 }
 
 // check reports every port that cannot be had, and how to choose another.
-func (p ports) check() error {
+func (p ports) check(ctx context.Context) error {
 	var problems []error
 	uses := map[int]string{}
 	for _, port := range p.all() {
 		if other, taken := uses[port.number]; taken {
-			problems = append(problems, fmt.Errorf("port %d is asked for by %s and by %s: %s", port.number, other, port.use, p.advice(port)))
-		} else if !free(port.number) {
-			problems = append(problems, fmt.Errorf("port %d for %s is taken by another program: %s", port.number, port.use, p.advice(port)))
+			problems = append(problems, fmt.Errorf("port %d is asked for by %s and by %s: %s", port.number, other, port.use, p.advice(ctx, port)))
+		} else if !free(ctx, port.number) {
+			problems = append(problems, fmt.Errorf("port %d for %s is taken by another program: %s", port.number, port.use, p.advice(ctx, port)))
 		}
 		uses[port.number] = port.use
 	}
@@ -43,13 +44,13 @@ func (p ports) check() error {
 }
 
 // advice names the next port that is free.
-func (p ports) advice(busy port) string {
+func (p ports) advice(ctx context.Context, busy port) string {
 	asked := map[int]bool{}
 	for _, port := range p.all() {
 		asked[port.number] = true
 	}
 	for next := busy.number + 1; next <= 65535; next++ {
-		if !asked[next] && free(next) {
+		if !asked[next] && free(ctx, next) {
 			return fmt.Sprintf("choose another, as in  make run %s=%d", busy.variable, next)
 		}
 	}
@@ -57,9 +58,9 @@ func (p ports) advice(busy port) string {
 }
 
 // free reports whether the port can be had on all addresses and on loopback, which some systems keep apart.
-func free(port int) bool {
+func free(ctx context.Context, port int) bool {
 	for _, host := range []string{"", "127.0.0.1"} {
-		l, err := net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(port)))
+		l, err := new(net.ListenConfig).Listen(ctx, "tcp", net.JoinHostPort(host, strconv.Itoa(port)))
 		if err != nil {
 			return false
 		}

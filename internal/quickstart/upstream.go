@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -24,8 +25,8 @@ type seen struct {
 const mostEchoed = 1 << 20
 
 // startUpstream serves the echo on loopback.
-func startUpstream(port int) (*http.Server, error) {
-	listener, err := net.Listen("tcp", net.JoinHostPort("localhost", strconv.Itoa(port)))
+func startUpstream(ctx context.Context, port int) (*http.Server, error) {
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", net.JoinHostPort("localhost", strconv.Itoa(port)))
 	if err != nil {
 		return nil, fmt.Errorf("starting the demo upstream: %w", err)
 	}
