@@ -31,6 +31,11 @@ type hostcall struct {
 // hostcalls is the table of the ABI in the order of the specification. The superset of all versions is offered to
 // every module; names stand twice where two signatures are in the wild.
 func hostcalls() []hostcall {
+	return slices.Concat(streamCalls(), outsideCalls())
+}
+
+// streamCalls are the sections about contexts, buffers, header maps and streams.
+func streamCalls() []hostcall {
 	return []hostcall{
 		// Logging, time, general
 		{"proxy_log", "iii", (*Instance).log, true},
@@ -60,6 +65,12 @@ func hostcalls() []hostcall {
 		{"proxy_continue_response", "", (*Instance).continueResponse, false}, // 0.1.0
 		{"proxy_clear_route_cache", "", (*Instance).clearRouteCache, false},  // 0.1.0
 		{"proxy_send_local_response", "iiiiiiii", (*Instance).sendLocalResponse, false},
+	}
+}
+
+// outsideCalls are the sections about what lies outside of the stream.
+func outsideCalls() []hostcall {
+	return []hostcall{
 		// Callouts
 		{"proxy_http_call", "iiiiiiiiii", (*Instance).httpCall, false},
 		{"proxy_grpc_call", "iiiiiiiiiiii", (*Instance).grpcCall, false},
