@@ -26,7 +26,7 @@ type object = map[string]any
 type schemaMaker struct{ definitions map[string]any }
 
 // orVariable is a value that stands for another type until it is filled in.
-var orVariable = object{"type": "string", "pattern": `\$\{`}
+func orVariable() object { return object{"type": "string", "pattern": `\$\{`} }
 
 func (g *schemaMaker) structure(t reflect.Type) object {
 	properties := object{}
@@ -42,7 +42,7 @@ func (g *schemaMaker) structure(t reflect.Type) object {
 		}
 		if enum := field.Tag.Get("enum"); enum != "" {
 			delete(s, "type")
-			s["anyOf"] = []any{object{"enum": strings.Split(enum, ",")}, orVariable}
+			s["anyOf"] = []any{object{"enum": strings.Split(enum, ",")}, orVariable()}
 		}
 		s["description"] = field.Tag.Get("doc")
 		properties[key] = s
@@ -83,9 +83,9 @@ func (g *schemaMaker) value(t reflect.Type) object {
 	case reflect.Struct:
 		return g.reference(t)
 	case reflect.Int:
-		return object{"anyOf": []any{object{"type": "integer"}, orVariable}}
+		return object{"anyOf": []any{object{"type": "integer"}, orVariable()}}
 	case reflect.Bool:
-		return object{"anyOf": []any{object{"type": "boolean"}, orVariable}}
+		return object{"anyOf": []any{object{"type": "boolean"}, orVariable()}}
 	}
 	return object{"type": []string{"string", "number", "boolean"}}
 }

@@ -9,14 +9,14 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 )
 
-// Problem is something that is wrong with a document.
-type Problem struct {
+// DocumentError is something that is wrong with a document.
+type DocumentError struct {
 	File    string
 	Pos     Pos
 	Message string
 }
 
-func (p Problem) Error() string {
+func (p DocumentError) Error() string {
 	place := p.File
 	if p.Pos.Line > 0 {
 		place = fmt.Sprintf("%s:%d", p.File, p.Pos.Line)
@@ -27,10 +27,10 @@ func (p Problem) Error() string {
 	return place + ": " + p.Message
 }
 
-// Problems are all problems of a document, by line.
-type Problems []Problem
+// DocumentErrors are all problems of a document, by line.
+type DocumentErrors []DocumentError
 
-func (ps Problems) Error() string {
+func (ps DocumentErrors) Error() string {
 	lines := make([]string, len(ps))
 	for i, p := range ps {
 		lines[i] = p.Error()
@@ -44,12 +44,12 @@ func (ps Problems) Error() string {
 // report collects errors and warnings.
 type report struct {
 	file     string
-	errors   Problems
+	errors   DocumentErrors
 	warnings []caddyconfig.Warning
 }
 
 func (r *report) errorf(at Pos, format string, args ...any) {
-	r.errors = append(r.errors, Problem{r.file, at, fmt.Sprintf(format, args...)})
+	r.errors = append(r.errors, DocumentError{r.file, at, fmt.Sprintf(format, args...)})
 }
 
 func (r *report) warnf(at Pos, format string, args ...any) {
@@ -63,6 +63,6 @@ func (r *report) err() error {
 	if len(r.errors) == 0 {
 		return nil
 	}
-	slices.SortStableFunc(r.errors, func(a, b Problem) int { return cmp.Compare(a.Pos.Line, b.Pos.Line) })
-	return slices.CompactFunc(r.errors, func(a, b Problem) bool { return a.Error() == b.Error() })
+	slices.SortStableFunc(r.errors, func(a, b DocumentError) int { return cmp.Compare(a.Pos.Line, b.Pos.Line) })
+	return slices.CompactFunc(r.errors, func(a, b DocumentError) bool { return a.Error() == b.Error() })
 }

@@ -61,7 +61,7 @@ func Clean(path string, p Policy) (string, error) {
 
 // isClean reports whether a path has nothing that could need work.
 func isClean(path string) bool {
-	for i := 0; i < len(path); i++ {
+	for i := range len(path) {
 		if path[i] == '/' {
 			if i+1 < len(path) && (path[i+1] == '/' || path[i+1] == '.') {
 				return false

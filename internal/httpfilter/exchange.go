@@ -35,6 +35,7 @@ type exchange struct {
 
 	requestMap  requestHeaders
 	forwarded   atomic.Bool // the request's head belongs to the next handler now
+	hasBody     bool        // of the request, as it came: what a guest writes to content-length does not change it
 	headersHeld bool        // a header callback paused, but wants to see the body
 	input       proxywasm.Body
 	bodyReader  *requestBody
@@ -50,6 +51,7 @@ type exchange struct {
 func newExchange(f *Filter, w http.ResponseWriter, r *http.Request) *exchange {
 	x := &exchange{filter: f, request: r, began: time.Now()}
 	x.requestMap.request = r
+	x.hasBody = r.Body != nil && r.Body != http.NoBody && r.ContentLength != 0 && !isTunnel(r)
 	x.response = newResponseWriter(x, w)
 	return x
 }

@@ -100,13 +100,20 @@ func (x *exchange) serve(next Next) error {
 	return x.conclude(err)
 }
 
-// serveNext calls the rest of the chain. What the plugin did meanwhile in the request's body outweighs its error.
-func (x *exchange) serveNext(next Next) error {
-	err := next(x.response, x.request)
-	if stopped := x.stopped(); stopped != nil {
-		return stopped
-	}
-	return err
+// serveNext calls the rest of the chain. What the plugin did meanwhile outweighs its error, and the panic of a proxy that
+// cannot go on writing because of it: the client still gets the plugin's answer, or the reason's status.
+func (x *exchange) serveNext(next Next) (err error) {
+	defer func() {
+		stopped := x.stopped()
+		if stopped == nil {
+			return
+		}
+		if v := recover(); v != nil && v != http.ErrAbortHandler {
+			panic(v)
+		}
+		err = stopped
+	}()
+	return next(x.response, x.request)
 }
 
 // conclude gives the client what an outcome stands for.
@@ -120,6 +127,8 @@ func (x *exchange) conclude(err error) error {
 		x.filter.options.Log.Error("cutting a response that cannot be completed",
 			zap.String("plugin", x.filter.plugin.Name()), zap.Error(err))
 		panic(http.ErrAbortHandler)
+	case err != nil && x.response.wroteHeader:
+		x.response.reset() // the head of an answer that is not sent must not become that of the error page
 	}
 	return err
 }

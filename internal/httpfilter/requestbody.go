@@ -92,7 +92,7 @@ func clientError(err error) error {
 // show makes the callbacks for what is in the buffer.
 func (b *requestBody) show() error {
 	x := b.exchange
-	trailers := b.eof && count(x.request.Trailer) > 0
+	trailers := b.eof && count(x.request.Trailer) > 0 && x.has(abi.OnRequestTrailers) // else the body is the end
 	if x.has(abi.OnRequestBody) {
 		if err := b.data(b.eof && !trailers); err != nil {
 			return x.stop(err)
@@ -100,7 +100,7 @@ func (b *requestBody) show() error {
 	} else {
 		b.release()
 	}
-	if trailers && x.has(abi.OnRequestTrailers) {
+	if trailers {
 		if err := b.trailers(); err != nil {
 			return x.stop(err)
 		}

@@ -19,7 +19,7 @@ type requestHeaders struct {
 }
 
 // pseudoNames are the request's pseudo headers in Envoy's order.
-var pseudoNames = [...]string{":authority", ":path", ":method", ":scheme"}
+func pseudoNames() [4]string { return [...]string{":authority", ":path", ":method", ":scheme"} }
 
 func (m *requestHeaders) pseudo(name string) (string, bool) {
 	r := m.request
@@ -50,7 +50,7 @@ func (m *requestHeaders) schemeOf() string {
 
 // Len implements proxywasm.HeaderMap.
 func (m *requestHeaders) Len() int {
-	n := len(pseudoNames) + count(m.request.Header)
+	n := len(pseudoNames()) + count(m.request.Header)
 	if _, chunked := m.pseudo("transfer-encoding"); chunked {
 		n++
 	}
@@ -59,7 +59,7 @@ func (m *requestHeaders) Len() int {
 
 // AppendPairs implements proxywasm.HeaderMap.
 func (m *requestHeaders) AppendPairs(dst []abi.Pair) []abi.Pair {
-	for _, name := range pseudoNames {
+	for _, name := range pseudoNames() {
 		value, _ := m.pseudo(name)
 		dst = append(dst, abi.Pair{Name: name, Value: value})
 	}

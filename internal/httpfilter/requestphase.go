@@ -15,12 +15,12 @@ func (x *exchange) requestHeaders() error {
 	}
 	before := x.snapshot()
 	err := during(&x.requestPhase, phaseHeaders, func() error {
-		eos := !x.hasRequestBody()
+		eos := !x.hasBody && !isTunnel(x.request)
 		v := x.stream.RequestHeaders(x.requestMap.Len(), eos)
 		if err := x.outcomeOf(v); err != nil || !x.active() || v.Action == abi.ActionContinue {
 			return err
 		}
-		if v.Action == abi.ActionPause && !eos && x.has(abi.OnRequestBody) {
+		if v.Action == abi.ActionPause && x.hasBody && x.has(abi.OnRequestBody) {
 			x.headersHeld = true
 			return nil
 		}
@@ -36,7 +36,7 @@ func (x *exchange) requestHeaders() error {
 // head goes on makes its Content-Length right.
 func (x *exchange) requestBody() error {
 	defer x.forwarded.Store(true)
-	if !x.hasRequestBody() || isUpgrade(x.request) || (!x.has(abi.OnRequestBody) && !x.has(abi.OnRequestTrailers)) {
+	if !x.hasBody || (!x.has(abi.OnRequestBody) && !x.has(abi.OnRequestTrailers)) {
 		return nil
 	}
 	x.bodyReader = &requestBody{exchange: x, source: x.request.Body}
@@ -63,13 +63,10 @@ func (x *exchange) fixRequestLength() {
 	}
 }
 
-func (x *exchange) hasRequestBody() bool {
-	r := x.request
-	return r.Body != nil && r.Body != http.NoBody && r.ContentLength != 0
-}
-
-func isUpgrade(r *http.Request) bool {
-	return r.Header.Get("Upgrade") != "" || r.Method == http.MethodConnect
+// isTunnel reports whether the request's body is the bytes of a tunnel, as in HTTP/2 and HTTP/3. An Upgrade header says
+// nothing of the kind: any client may send one with any body.
+func isTunnel(r *http.Request) bool {
+	return r.Method == http.MethodConnect && r.ProtoMajor > 1
 }
 
 // headSnapshot is the head of a request before a plugin that may fail open sees it.

@@ -121,16 +121,13 @@ func (w *responseWriter) end() error {
 		if err := w.data(trailers == nil); err != nil {
 			return err
 		}
-		if trailers != nil && w.output.Len() > 0 {
-			if err := w.release(false); err != nil {
-				return err
-			}
-		}
 	} else if err := w.flushHeld(); err != nil {
 		return err
 	}
-	w.commit()
-	return w.runTrailers(trailers)
+	if err := w.runTrailers(trailers); err != nil {
+		return err
+	}
+	return w.flushHeld() // what the last body callback held waited for the trailers'
 }
 
 // collectTrailers finds the trailers that the handler has set: announced ones, and those with Go's prefix.

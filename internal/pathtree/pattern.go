@@ -105,22 +105,3 @@ func cleanSegment(part string, last bool) (string, error) {
 	}
 	return clean[1:], nil
 }
-
-// shape is the pattern without the names of its captures: patterns of one shape match the same paths.
-func (p pattern) shape() string {
-	var b strings.Builder
-	for _, s := range p.segments {
-		b.WriteByte('/')
-		switch s.kind {
-		case literal:
-			b.WriteString(s.text)
-		case capture:
-			b.WriteString("{}")
-		case prefix:
-			b.WriteString(s.text + "*")
-		case rest:
-			b.WriteByte('*')
-		}
-	}
-	return b.String()
-}

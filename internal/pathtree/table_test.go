@@ -81,8 +81,14 @@ func TestMethods(t *testing.T) {
 	for _, tc := range []struct {
 		method, path, want string
 	}{
-		{"GET", "/a", "get"}, {"POST", "/a", "post"}, {"HEAD", "/a", "get"}, {"HEAD", "/b", "head"},
-		{"POST", "/c/d", "general"}, {"PUT", "/a", "405 GET, HEAD, POST"}, {"GET", "/c/x", "405 POST"}, {"GET", "/d", "404"},
+		{"GET", "/a", "get"},
+		{"POST", "/a", "post"},
+		{"HEAD", "/a", "get"},
+		{"HEAD", "/b", "head"},
+		{"POST", "/c/d", "general"},
+		{"PUT", "/a", "405 GET, HEAD, POST"},
+		{"GET", "/c/x", "405 POST"},
+		{"GET", "/d", "404"},
 	} {
 		var m Match
 		got := ""

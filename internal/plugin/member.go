@@ -91,10 +91,14 @@ func (p *Plugin) tryReplace(old *member, deaths int) error {
 	fresh.deaths = deaths
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	place := slices.Index(p.members, old)
+	if place < 0 { // old died before it was in the pool; whoever started it tries again
+		return fresh.instance.Close(p.life)
+	}
 	if err := p.catchUp(fresh); err != nil {
 		return errors.Join(err, fresh.instance.Close(p.life))
 	}
-	p.members[slices.Index(p.members, old)] = fresh
+	p.members[place] = fresh
 	for c := range old.contexts {
 		c.in.Delete(old)
 	}

@@ -138,8 +138,14 @@ func (p *Plugin) Context(ctx context.Context, config string) (*Context, error) {
 		return c, nil
 	}
 	c := &Context{plugin: p, config: config, users: 1}
+	dead := func(m *member) bool { return m.instance.Err() != nil }
+	if !slices.ContainsFunc(p.members, func(m *member) bool { return !dead(m) }) {
+		if err := p.tryOut(ctx, c); err != nil {
+			return nil, err
+		}
+	}
 	for _, m := range p.members {
-		if m.instance.Err() != nil {
+		if dead(m) {
 			continue // its replacement configures every context
 		}
 		if err := m.configure(ctx, c); err != nil {
@@ -149,6 +155,17 @@ func (p *Plugin) Context(ctx context.Context, config string) (*Context, error) {
 	}
 	p.contexts[config] = c
 	return c, nil
+}
+
+// tryOut configures a context in an instance of its own when no other can say whether the plugin takes it: replacements
+// that fail on it would never come up. The lock must be held.
+func (p *Plugin) tryOut(ctx context.Context, c *Context) error {
+	m, err := p.newMember(ctx, []*Context{c})
+	if err != nil {
+		return err
+	}
+	c.in.Delete(m)
+	return m.instance.Close(ctx)
 }
 
 // endContext ends a context in all instances. The lock must be held.

@@ -185,9 +185,13 @@ func TestCloseDrains(t *testing.T) {
 func TestKeyCoversEverySetting(t *testing.T) {
 	base := Spec{Name: "a", Code: []byte("x")}
 	changed := []Spec{
-		{Name: "b", Code: []byte("x")}, {Name: "a", Code: []byte("y")}, {Name: "a", Code: []byte("x"), Config: "c"},
-		{Name: "a", Code: []byte("x"), VMID: "v"}, {Name: "a", Code: []byte("x"), AllowOnHeadersStopIteration: true},
-		{Name: "a", Code: []byte("x"), Limits: proxywasm.Limits{MemoryPages: 1}}, {Name: "a", Code: []byte("x"), Env: map[string]string{"a": "b"}},
+		{Name: "b", Code: []byte("x")},
+		{Name: "a", Code: []byte("y")},
+		{Name: "a", Code: []byte("x"), Config: "c"},
+		{Name: "a", Code: []byte("x"), VMID: "v"},
+		{Name: "a", Code: []byte("x"), AllowOnHeadersStopIteration: true},
+		{Name: "a", Code: []byte("x"), Limits: proxywasm.Limits{MemoryPages: 1}},
+		{Name: "a", Code: []byte("x"), Env: map[string]string{"a": "b"}},
 	}
 	for _, s := range changed {
 		if s.Key() == base.Key() {

@@ -111,10 +111,10 @@ func (in *Instance) call(fn api.Function, at scope, otherwise uint32, args ...ui
 // ErrOverdue is the reason of an instance whose guest code ran longer than its limit.
 var ErrOverdue = errors.New("the plugin ran longer than its limit and was stopped")
 
-// exitCode is how proc_exit leaves the guest.
-type exitCode uint32
+// exitError is how proc_exit leaves the guest.
+type exitError uint32
 
-func (c exitCode) Error() string { return fmt.Sprintf("the plugin called proc_exit(%d)", uint32(c)) }
+func (c exitError) Error() string { return fmt.Sprintf("the plugin called proc_exit(%d)", uint32(c)) }
 
 // die marks the instance as dead. Its streams are woken, and nothing enters it any more. The lock must be held.
 func (in *Instance) die(where string, cause error) error {

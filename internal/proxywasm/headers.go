@@ -97,7 +97,8 @@ func (in *Instance) getHeaderMapValue(p params) abi.Status {
 	return abi.StatusNotFound
 }
 
-func (in *Instance) addHeaderMapValue(p params) abi.Status     { return in.putHeader(p, HeaderMap.Add) }
+func (in *Instance) addHeaderMapValue(p params) abi.Status { return in.putHeader(p, HeaderMap.Add) }
+
 func (in *Instance) replaceHeaderMapValue(p params) abi.Status { return in.putHeader(p, HeaderMap.Set) }
 
 func (in *Instance) putHeader(p params, put func(m HeaderMap, name, value []byte)) abi.Status {

@@ -138,7 +138,7 @@ func (in *Instance) start() error {
 		fn := in.guest.ExportedFunction(name)
 		args := make([]uint64, len(fn.Definition().ParamTypes()))
 		_, err := in.call(fn, scope{}, 0, args...)
-		if code := exitCode(0); errors.As(err, &code) && code == 0 {
+		if code := exitError(0); errors.As(err, &code) && code == 0 {
 			in.dead.Store(nil) // a command that ends well (TinyGo) stays usable
 			continue
 		}

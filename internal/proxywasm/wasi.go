@@ -263,7 +263,7 @@ func (in *Instance) pollTime(subscription, count uint32) time.Duration {
 	return time.Duration(min(binary.LittleEndian.Uint64(view[timeoutAt:]), uint64(maxPollSleep)))
 }
 
-func (in *Instance) wasiExit(p params) uint32 { panic(exitCode(p.u32(0))) }
+func (in *Instance) wasiExit(p params) uint32 { panic(exitError(p.u32(0))) }
 
 func (in *Instance) wasiRandom(p params) uint32 {
 	if p.u32(1) > maxRandomBytes {

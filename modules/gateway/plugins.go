@@ -22,7 +22,7 @@ import (
 
 // pluginPool holds the plugins of every config that is loaded or draining, and the store that they share. A plugin that
 // a reload does not change keeps its instances.
-var pluginPool = caddy.NewUsagePool()
+var pluginPool = caddy.NewUsagePool() //nolint:gochecknoglobals // Caddy's way to outlive a config
 
 const sharedStoreKey = "loom.shared"
 

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strconv"
 	"sync"
 )
 
@@ -35,7 +36,7 @@ type routeTable struct {
 // RegisterRoute adds a route to what Routes lists. Routers call it as they are provisioned; a route that several
 // listeners serve is listed once.
 func (a *App) RegisterRoute(r RouteInfo) {
-	key := fmt.Sprintf("%q", []any{r.ID, r.Hosts, r.Paths, r.Methods, fmt.Sprint(r.Priority), r.Upstream, r.Plugins})
+	key := fmt.Sprintf("%q", []any{r.ID, r.Hosts, r.Paths, r.Methods, strconv.Itoa(r.Priority), r.Upstream, r.Plugins})
 	a.routes.mu.Lock()
 	defer a.routes.mu.Unlock()
 	if a.routes.seen[key] {

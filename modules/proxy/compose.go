@@ -22,7 +22,8 @@ func newProxy(ctx caddy.Context, name string) (*reverseproxy.Handler, error) {
 		LoadBalancing:    &reverseproxy.LoadBalancing{SelectionPolicy: always{group}},
 		StreamCloseDelay: caddy.Duration(streamCloseDelay),
 	}
-	return proxy, proxy.Provision(ctx)
+	err := proxy.Provision(ctx)
+	return proxy, err
 }
 
 // hostLike makes a name that reverse_proxy takes for a host. It is seen in Caddy's debug log only.

@@ -54,7 +54,7 @@ func tellEndpoint(req *http.Request, e *upstream.Endpoint) {
 // Caddy knows it by context.Canceled.
 func (p *pass) withStatus(err error) error {
 	if p.timedOut() { // not wrapped: what wraps context.Canceled would pass for a client that went away
-		return caddyhttp.Error(http.StatusGatewayTimeout, fmt.Errorf("timeout of %s is over: %v", p.limit, err))
+		return caddyhttp.Error(http.StatusGatewayTimeout, fmt.Errorf("timeout of %s is over: %s", p.limit, err.Error()))
 	}
 	if errors.Is(err, context.Canceled) {
 		return err

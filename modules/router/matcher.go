@@ -66,7 +66,7 @@ func (m *MatchRoute) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 func (m *MatchRoute) MatchWithError(r *http.Request) (bool, error) {
 	path, err := cleanpath.Clean(r.URL.EscapedPath(), cleanpath.Policy{})
 	if err != nil {
-		return false, nil
+		return false, nil //nolint:nilerr // the request is not broken, it only does not match
 	}
 	var match pathtree.Match
 	request := pathtree.Request{Path: path, Method: r.Method}

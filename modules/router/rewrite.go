@@ -44,7 +44,8 @@ func newRewrite(r *Route) (*rewrite, error) {
 	if err := rw.check(r); err != nil {
 		return nil, err
 	}
-	return rw, rw.cleanTexts()
+	err := rw.cleanTexts()
+	return rw, err
 }
 
 func newStrip(prefix string) (*rewrite, error) {

@@ -22,16 +22,18 @@ const (
 	callbackCount
 )
 
-var callbackNames = [callbackCount]string{
-	"on_request_headers", "on_request_body", "on_request_trailers",
-	"on_response_headers", "on_response_body", "on_response_trailers", "on_log",
+func callbackNames() [callbackCount]string {
+	return [...]string{
+		"on_request_headers", "on_request_body", "on_request_trailers",
+		"on_response_headers", "on_response_body", "on_response_trailers", "on_log",
+	}
 }
 
 // String is the name that loom.yaml uses: the export's without its prefix.
-func (c Callback) String() string { return callbackNames[c] }
+func (c Callback) String() string { return callbackNames()[c] }
 
 // Export is the name of the guest's function.
-func (c Callback) Export() string { return "proxy_" + callbackNames[c] }
+func (c Callback) Export() string { return "proxy_" + callbackNames()[c] }
 
 // Callbacks lists all stream callbacks.
 func Callbacks() []Callback {
@@ -49,16 +51,19 @@ type CallbackSet uint8
 func (s CallbackSet) Has(c Callback) bool { return s == 0 || s&(1<<c) != 0 }
 
 // Phases lists the words that ParsePhase accepts.
-func Phases() []string { return slices.Clone(callbackNames[:]) }
+func Phases() []string {
+	names := callbackNames()
+	return names[:]
+}
 
 // ParsePhase turns a plugin's `phase` into the set of callbacks that it permits; the empty phase permits all.
 func ParsePhase(phase string) (CallbackSet, error) {
 	if phase == "" {
 		return 0, nil
 	}
-	i := slices.Index(callbackNames[:], phase)
+	i := slices.Index(Phases(), phase)
 	if i < 0 {
-		return 0, fmt.Errorf("unknown phase %q: write one of %s", phase, strings.Join(callbackNames[:], ", "))
+		return 0, fmt.Errorf("unknown phase %q: write one of %s", phase, strings.Join(Phases(), ", "))
 	}
 	return 1 << i, nil
 }
