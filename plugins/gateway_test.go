@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -17,7 +18,19 @@ import (
 	"github.com/loom-gateway/loom/internal/shared"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// compiled is where all tests keep compiled code, so that each module is compiled once.
+var compiled string
+
+func TestMain(m *testing.M) {
+	var err error
+	if compiled, err = os.MkdirTemp("", "loom-compiled-"); err != nil {
+		panic(err)
+	}
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(status int) {
+		_ = os.RemoveAll(compiled)
+		os.Exit(status)
+	}))
+}
 
 // routeHeader names the route of a request, which is the embedder's to know.
 const routeHeader = "X-Test-Route"
@@ -26,7 +39,7 @@ const routeHeader = "X-Test-Route"
 func open(t *testing.T, spec plugin.Spec) (*plugin.Plugin, *observer.ObservedLogs, error) {
 	t.Helper()
 	core, logs := observer.New(zap.DebugLevel)
-	p, err := plugin.Open(context.Background(), spec, plugin.Deps{Shared: shared.NewStore(), Log: zap.New(core)})
+	p, err := plugin.Open(context.Background(), spec, plugin.Deps{CacheDir: compiled, Shared: shared.NewStore(), Log: zap.New(core)})
 	if err == nil {
 		p.Start()
 		t.Cleanup(p.Close)
