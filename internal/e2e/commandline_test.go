@@ -119,7 +119,7 @@ func TestLifeCycle(t *testing.T) {
 	}
 	write(t, filepath.Join(dir, "loom.yaml"), strings.ReplaceAll(document, "respond", "repsond"))
 	out, status := run(t, dir, env, "reload")
-	if status != 1 || !strings.Contains(out, `loom.yaml:2: routes[0].repsond: unknown key`) {
+	if status != 1 || !strings.Contains(out, "loom.yaml:2: routes[0].repsond: unknown key") {
 		t.Errorf("a broken reload: %d\n%s", status, out)
 	}
 	if body := get(t, url); body != "two" {
@@ -171,13 +171,18 @@ func TestBrokenDocuments(t *testing.T) {
 		name := filepath.Base(path)
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			want := strings.TrimSpace(read(t, strings.TrimSuffix(path, ".yaml")+".want"))
+			want := inLog(strings.TrimSpace(read(t, strings.TrimSuffix(path, ".yaml")+".want")))
 			out, status := run(t, dir, env, "validate", "--config", name)
 			if out = strings.ReplaceAll(out, absolute, "FOLDER"); status != 1 || !strings.Contains(out, want) {
 				t.Errorf("status %d, output\n%s\nwant in it\n%s", status, out, want)
 			}
 		})
 	}
+}
+
+// inLog is a text as Caddy's log shows it when it is not a terminal's: in a JSON string.
+func inLog(text string) string {
+	return strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`).Replace(text)
 }
 
 // A plugin that cannot load refuses the config, and the message says why.
