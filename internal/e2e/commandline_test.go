@@ -63,6 +63,10 @@ func TestWaysToRun(t *testing.T) {
 
 func TestCommands(t *testing.T) {
 	good := folder(t, "loom.yaml", "hello")
+	probe, err := filepath.Abs("../../plugins/probe/probe.wasm")
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, tc := range []struct {
 		args   []string
 		status int
@@ -75,6 +79,8 @@ func TestCommands(t *testing.T) {
 		{[]string{"adapt", "--config", "loom.yaml"}, 0, `"handler":"loom_router"`},
 		{[]string{"run", "--config", "nowhere.yaml"}, 1, `nowhere\.yaml`},
 		{[]string{"-config", "nowhere.yaml"}, 1, `nowhere\.yaml`},
+		{[]string{"plugin", "inspect", probe}, 0, `ABI version  0\.2\.1`},
+		{[]string{"plugin", "inspect", "loom.yaml"}, 1, `not WebAssembly but a text file`},
 		{[]string{"frobnicate"}, 1, `unknown command`},
 	} {
 		t.Run(strings.Join(tc.args, " "), func(t *testing.T) {

@@ -108,8 +108,10 @@ func (x *exchange) serveNext(next Next) (err error) {
 		if stopped == nil {
 			return
 		}
-		if v := recover(); v != nil && v != http.ErrAbortHandler {
-			panic(v)
+		if v := recover(); v != nil {
+			if e, ok := v.(error); !ok || !errors.Is(e, http.ErrAbortHandler) {
+				panic(v)
+			}
 		}
 		err = stopped
 	}()

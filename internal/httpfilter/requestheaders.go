@@ -19,7 +19,11 @@ type requestHeaders struct {
 }
 
 // pseudoNames are the request's pseudo headers in Envoy's order.
-func pseudoNames() [4]string { return [...]string{":authority", ":path", ":method", ":scheme"} }
+func pseudoNames() [pseudoCount]string {
+	return [...]string{":authority", ":path", ":method", ":scheme"}
+}
+
+const pseudoCount = 4
 
 func (m *requestHeaders) pseudo(name string) (string, bool) {
 	r := m.request
@@ -50,7 +54,7 @@ func (m *requestHeaders) schemeOf() string {
 
 // Len implements proxywasm.HeaderMap.
 func (m *requestHeaders) Len() int {
-	n := len(pseudoNames()) + count(m.request.Header)
+	n := pseudoCount + count(m.request.Header)
 	if _, chunked := m.pseudo("transfer-encoding"); chunked {
 		n++
 	}

@@ -35,6 +35,7 @@ type Module struct {
 	compiled wazero.CompiledModule
 	info     Info
 	watchdog *watchdog
+	callable [7]bool // by abi.Callback: exported and permitted
 }
 
 // Info says what a module is.
@@ -72,6 +73,9 @@ func (m *Module) load(ctx context.Context, code []byte) error {
 		return fmt.Errorf("compiling the module: %w", explainCompile(err))
 	}
 	m.info = inspect(m.compiled, len(code))
+	for _, c := range abi.Callbacks() {
+		m.callable[c] = slices.Contains(m.info.Exports, c.Export()) && m.options.Callbacks.Has(c)
+	}
 	if err := m.checkExports(); err != nil {
 		return err
 	}
@@ -156,10 +160,7 @@ func (m *Module) checkOtherImports() error {
 func (m *Module) Info() Info { return m.info }
 
 // Has reports whether a stream callback is exported and permitted.
-func (m *Module) Has(c abi.Callback) bool {
-	_, exported := m.compiled.ExportedFunctions()[c.Export()]
-	return exported && m.options.Callbacks.Has(c)
-}
+func (m *Module) Has(c abi.Callback) bool { return m.callable[c] }
 
 // Close frees the module and all of its instances.
 func (m *Module) Close(ctx context.Context) error {

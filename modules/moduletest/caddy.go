@@ -195,6 +195,8 @@ func (c *Caddy) Close() {
 				c.t.Errorf("stopping: %v", err)
 			}
 		}
+		provisioning.Lock() // Caddy's modules share globals when they are cleaned up, too
+		defer provisioning.Unlock()
 		c.cancel()
 	})
 }
