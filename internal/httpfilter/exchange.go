@@ -64,6 +64,9 @@ func (x *exchange) finish() {
 	x.mu.Lock()
 	x.ended = true
 	x.mu.Unlock()
+	if x.bodyReader != nil {
+		x.bodyReader.abandon()
+	}
 	x.logging.Store(true)
 	x.stream.Finish()
 }

@@ -528,3 +528,73 @@ func TestBodyCallbacksWhileHeadersAreHeld(t *testing.T) {
 		t.Errorf("body %q", a.body)
 	}
 }
+
+// Without a trailers callback the last body callback is the end, trailers or not.
+func TestTrailersThatThePluginDoesNotSee(t *testing.T) {
+	g := serve(t, "request_body@eos: upper 0\nrequest_body: return 1", echo, func(s *plugin.Spec) { s.Phase = "on_request_body" })
+	req, _ := http.NewRequest("POST", g.URL, struct{ io.Reader }{strings.NewReader("abc")})
+	req.Trailer = http.Header{"X-Sum": {"old"}}
+	res, err := g.Client().Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, _ := io.ReadAll(res.Body)
+	_ = res.Body.Close()
+	if !strings.HasSuffix(string(body), "body=ABC") {
+		t.Errorf("the backend saw %q", body)
+	}
+}
+
+// A body that the plugin holds must not go out because trailers follow.
+func TestAHeldResponseWithTrailersStaysHeld(t *testing.T) {
+	g := serve(t, "response_body: return 1\nresponse_trailers: return 1", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Trailer", "X-End")
+		_, _ = io.WriteString(w, strings.Repeat("secret", 20_000))
+		w.Header().Set("X-End", "1")
+	}, func(s *plugin.Spec) { s.PauseTimeout = 100 * time.Millisecond })
+	res, err := g.Client().Get(g.URL)
+	if err != nil {
+		return // cut: nothing went out
+	}
+	body, _ := io.ReadAll(res.Body)
+	_ = res.Body.Close()
+	if strings.Contains(string(body), "secret") {
+		t.Errorf("%d: %d bytes of the held body", res.StatusCode, len(body))
+	}
+}
+
+// A tick may let go of a body of which the client has sent only a part, or answer, while the client is silent.
+func TestReleaseInTheMiddleOfABody(t *testing.T) {
+	got := make(chan string, 1)
+	g := serve(t, "request_body: tick 10; return 1\ntick: effective $stream; continue 0; tick 0", func(_ http.ResponseWriter, r *http.Request) {
+		buf := make([]byte, 16)
+		n, _ := r.Body.Read(buf)
+		got <- string(buf[:n])
+		_, _ = io.Copy(io.Discard, r.Body)
+	})
+	r, w := io.Pipe()
+	go func() {
+		_, _ = io.WriteString(w, "one")
+		if first := <-got; first != "one" {
+			t.Errorf("released %q", first)
+		}
+		_ = w.Close()
+	}()
+	g.do(t, "POST", "/", r)
+}
+
+func TestReplyInTheMiddleOfABody(t *testing.T) {
+	g := serve(t, "request_body: tick 10; return 1\ntick: effective $stream; reply 403 no; tick 0", echo)
+	r, w := io.Pipe()
+	defer func() { _ = w.Close() }()
+	go func() { _, _ = io.WriteString(w, "one") }()
+	req, _ := http.NewRequest("POST", g.URL, r)
+	res, err := g.Client().Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = res.Body.Close()
+	if res.StatusCode != 403 {
+		t.Errorf("status %d", res.StatusCode)
+	}
+}

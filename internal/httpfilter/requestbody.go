@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"sync/atomic"
 
 	"github.com/loom-gateway/loom/internal/proxywasm"
 	"github.com/loom-gateway/loom/internal/proxywasm/abi"
@@ -21,8 +22,10 @@ type requestBody struct {
 	chunk    []byte
 	ready    []byte // released by the plugin
 	altered  bool
+	held     bool // the plugin waits for more
 	eof      bool
 	err      error
+	pending  atomic.Pointer[pendingRead]
 }
 
 // Read implements io.Reader.
@@ -64,7 +67,10 @@ func (b *requestBody) pull() error {
 	if b.chunk == nil {
 		b.chunk = make([]byte, chunkSize)
 	}
-	n, err := b.source.Read(b.chunk)
+	n, err := b.read()
+	if errors.Is(err, errReleased) {
+		return nil
+	}
 	b.eof = errors.Is(err, io.EOF)
 	if err != nil && !b.eof {
 		return b.exchange.stop(clientError(err))
@@ -82,9 +88,8 @@ func (b *requestBody) pull() error {
 }
 
 func clientError(err error) error {
-	tooLarge := (*http.MaxBytesError)(nil)
-	if errors.As(err, &tooLarge) {
-		return err // Caddy answers 413
+	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) || isOutcome(err) {
+		return err // Caddy answers 413; the plugin has its own answer
 	}
 	return &Error{Status: http.StatusBadRequest, Reason: "reading the request body", Err: err}
 }
@@ -135,6 +140,7 @@ func (b *requestBody) settle(v proxywasm.Verdict, eos bool) error {
 	}
 	if v.Action != abi.ActionContinue {
 		if !eos {
+			b.held = true
 			return nil
 		}
 		if err := x.wait(abi.StreamHTTPRequest); err != nil {
@@ -158,6 +164,7 @@ func (b *requestBody) trailers() error {
 
 // release lets the buffer through.
 func (b *requestBody) release() {
+	b.held = false
 	b.altered = b.altered || b.exchange.input.Changed()
 	b.ready = append(b.ready, b.exchange.input.Take()...)
 }

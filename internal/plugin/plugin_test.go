@@ -235,3 +235,29 @@ func TestHammer(t *testing.T) {
 	own.Release()
 	p.Close()
 }
+
+// A bad configuration must be refused also while no instance is alive to say so.
+func TestRefusedWhileAllInstancesAreDead(t *testing.T) {
+	spec := probeSpec(t, "request_headers: trap")
+	spec.Instances = 1
+	p, _ := open(t, spec)
+	defer p.Close()
+	c := mustContext(t, p, spec.Config)
+	defer c.Release()
+	s, err := c.NewStream(noExchange{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.RequestHeaders(0, true)
+	s.Finish()
+	if _, err := p.Context(context.Background(), "configure: return 0"); !errors.Is(err, proxywasm.ErrRefused) {
+		t.Errorf("error %v", err)
+	}
+	eventually(t, "the plugin back for the configuration that is fine", func() bool {
+		s, err := c.NewStream(noExchange{})
+		if err == nil {
+			s.Finish()
+		}
+		return err == nil
+	})
+}
