@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
@@ -57,14 +58,14 @@ func inspectPlugin(ctx context.Context, out io.Writer, path string) error {
 }
 
 func callbacks(m *proxywasm.Module) string {
-	text := ""
+	var names []string
 	for _, c := range abi.Callbacks() {
 		if m.Has(c) {
-			text += c.String() + " "
+			names = append(names, c.String())
 		}
 	}
-	if text == "" {
+	if names == nil {
 		return "none of a request's"
 	}
-	return text[:len(text)-1]
+	return strings.Join(names, " ")
 }

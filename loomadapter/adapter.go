@@ -35,6 +35,10 @@ func (Adapter) Adapt(body []byte, options map[string]any) ([]byte, []caddyconfig
 	}
 	validate(doc, r)
 	readPlugins(doc, folder, r)
+	findCertificates(doc, folder, r)
+	if err := r.err(); err != nil {
+		return nil, r.warnings, err
+	}
 	config := convert(doc, r)
 	if err := r.err(); err != nil {
 		return nil, r.warnings, err

@@ -178,7 +178,11 @@ func (c *converter) configText(node *yaml.Node, at Pos) *string {
 func convertUpstream(u *Upstream) *gateway.Upstream {
 	out := &gateway.Upstream{LoadBalancer: u.LoadBalancer, Protocol: u.Protocol}
 	for _, e := range u.Endpoints {
-		out.Endpoints = append(out.Endpoints, gateway.Endpoint{Address: e.Address, Weight: e.Weight})
+		endpoint := gateway.Endpoint{Address: e.Address}
+		if e.Weight != nil {
+			endpoint.Weight = *e.Weight
+		}
+		out.Endpoints = append(out.Endpoints, endpoint)
 	}
 	if t := u.TLS; t != nil {
 		out.TLS = &gateway.UpstreamTLS{ServerName: t.ServerName, CA: t.CA, Cert: t.Cert, Key: t.Key, InsecureSkipVerify: t.InsecureSkipVerify}

@@ -124,7 +124,7 @@ func (d *decoder) special(node *yaml.Node, v reflect.Value, at Pos) bool {
 		*target = d.expand(node, at)
 	case *Feature:
 		target.Pos = at
-		d.check(target.set(node), at)
+		d.check(target.set(d.expand(node, at)), at)
 	case *Duration:
 		d.text(node, at, func(s string) (err error) { *target, err = parseDuration(s); return err })
 	case *Size:

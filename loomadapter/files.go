@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 // readPlugins finds the .wasm files and takes their digests, so that a changed file changes the output, and Caddy
@@ -35,5 +36,34 @@ func readPlugins(doc *Document, folder string, r *report) {
 			r.errorf(p.Pos.key("sha256"), "the file has another digest: %s", digest)
 		}
 		p.SHA256 = digest
+	}
+}
+
+// findCertificates makes the paths of certificates absolute, and reports those that are not there.
+func findCertificates(doc *Document, folder string, r *report) {
+	find := func(path *string, at Pos) {
+		if *path == "" || strings.Contains(*path, "{") {
+			return
+		}
+		if !filepath.IsAbs(*path) {
+			*path = filepath.Join(folder, *path)
+		}
+		if _, err := os.Stat(*path); err != nil {
+			r.errorf(at, "there is no file %s: mend the path (relative ones start at the document's folder)", *path)
+		}
+	}
+	for i := range doc.Listeners {
+		if t := doc.Listeners[i].TLS; t != nil {
+			find(&t.Cert, t.Pos.key("cert"))
+			find(&t.Key, t.Pos.key("key"))
+			find(&t.ClientCA, t.Pos.key("client_ca"))
+		}
+	}
+	for i := range doc.Upstreams {
+		if t := doc.Upstreams[i].TLS; t != nil {
+			find(&t.CA, t.Pos.key("ca"))
+			find(&t.Cert, t.Pos.key("cert"))
+			find(&t.Key, t.Pos.key("key"))
+		}
 	}
 }

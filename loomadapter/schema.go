@@ -132,7 +132,7 @@ type Upstream struct {
 type Endpoint struct {
 	Pos     Pos    `yaml:"-"`
 	Address string `yaml:"address" doc:"host:port, [ipv6]:port or unix//path. Required."`
-	Weight  int    `yaml:"weight" doc:"Share of the traffic. Default: 1."`
+	Weight  *int   `yaml:"weight" doc:"Share of the traffic. Default: 1."`
 }
 
 // UpstreamTLS is how TLS to the backends is checked.

@@ -45,6 +45,11 @@ func (c *converter) server(l *Listener) *caddyhttp.Server {
 		s.TLSConnPolicies = c.connectionPolicies(l)
 	}
 	s.Routes = caddyhttp.RouteList{route}
+	if route.MatcherSetsRaw != nil { // Caddy answers other hosts with an empty 200
+		s.Routes = append(s.Routes, caddyhttp.Route{HandlersRaw: []json.RawMessage{
+			c.handler("static_response", caddyhttp.StaticResponse{StatusCode: "404"}),
+		}})
+	}
 	return s
 }
 
@@ -125,11 +130,7 @@ func (c *converter) metricsPath() string {
 
 // adminServer is a server of its own, so that no route can expose it and a failed reload does not touch it.
 func (c *converter) adminServer(a *Admin) *caddyhttp.Server {
-	address := a.Address
-	if address == "" {
-		address = defaultAdminAddress
-	}
-	s := &caddyhttp.Server{Listen: []string{address}, Protocols: []string{"h1"}, AutoHTTPS: &caddyhttp.AutoHTTPSConfig{Disabled: true}}
+	s := &caddyhttp.Server{Listen: []string{a.address()}, Protocols: []string{"h1"}, AutoHTTPS: &caddyhttp.AutoHTTPSConfig{Disabled: true}}
 	if path := c.metricsPath(); path != "" {
 		s.Routes = append(s.Routes, caddyhttp.Route{
 			MatcherSetsRaw: caddyhttp.RawMatcherSets{{"path": c.json(caddyhttp.MatchPath{path})}},

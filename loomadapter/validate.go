@@ -43,6 +43,9 @@ func (v *validator) words(s reflect.Value, at Pos) {
 			v.word(field.String(), strings.Split(enum, ","), at.key(key))
 		}
 		switch need := tag.Get("need"); {
+		case need == "" && field.Type() == reflect.TypeFor[*Feature]() && !field.IsNil() && field.Interface().(*Feature).keys != nil:
+			v.errorf(at.key(key), "%s has no settings in this version of Loom: write on or off, and remove %s", key,
+				strings.Join(field.Interface().(*Feature).keys, ", "))
 		case need == "later" && !field.IsNil() && field.Interface().(*Feature).On:
 			v.errorf(at.key(key), "%s is not available in this version of Loom: remove it, or switch it off", key)
 		case need == "idle" && !field.IsNil():
@@ -111,9 +114,12 @@ func (v *validator) listeners() {
 			}
 		}
 		v.unique("listener", names, l.Name, l.Pos.key("name"))
+		if l.Name == adminServer {
+			v.errorf(l.Pos.key("name"), "%q is the name of the admin API's own server: choose another", l.Name)
+		}
 		if v.required(l.Address, l.Pos, "address", `":8080"`) {
 			v.address(l.Address, l.Pos.key("address"), true)
-			v.unique("address", addresses, l.Address, l.Pos.key("address"))
+			v.unique("address", addresses, everyHost(l.Address), l.Pos.key("address"))
 		}
 		v.listenerTLS(l)
 	}
@@ -183,8 +189,8 @@ func (v *validator) endpoints(u *Upstream) {
 			v.address(e.Address, e.Pos, false)
 			v.unique("endpoint", seen, e.Address, e.Pos)
 		}
-		if e.Weight < 0 || e.Weight > 10_000 {
-			v.errorf(e.Pos.key("weight"), "%d: write a weight from 1 to 10000", e.Weight)
+		if w := e.Weight; w != nil && (*w < 1 || *w > 10_000) {
+			v.errorf(e.Pos.key("weight"), "%d: write a weight from 1 to 10000, or remove the endpoint", *w)
 		}
 	}
 }
@@ -364,10 +370,10 @@ func (v *validator) routeErrors(err error) {
 }
 
 func (v *validator) operations() {
-	if a := v.doc.Admin; a != nil && a.Address != "" {
-		v.address(a.Address, a.Pos.key("address"), true)
+	if a := v.doc.Admin; a != nil {
+		v.address(a.address(), a.Pos.key("address"), true)
 		for _, l := range v.doc.Listeners {
-			if l.Address == a.Address && isOn(a.Enabled) {
+			if everyHost(l.Address) == everyHost(a.address()) && isOn(a.Enabled) {
 				v.errorf(a.Pos.key("address"), "the listener %q has this address: the admin API needs its own", l.Name)
 			}
 		}
@@ -382,6 +388,23 @@ func (v *validator) operations() {
 	if p := m.Prometheus.Path; p != "" && !strings.HasPrefix(p, "/") {
 		v.errorf(m.Prometheus.Pos.key("path"), "%q: begin it with a slash", p)
 	}
+}
+
+// everyHost is an address with one spelling for "every host".
+func everyHost(address string) string {
+	host, port, err := net.SplitHostPort(address)
+	if err == nil && (host == "0.0.0.0" || host == "::") {
+		return ":" + port
+	}
+	return address
+}
+
+// address is where the admin API listens.
+func (a *Admin) address() string {
+	if a.Address == "" {
+		return defaultAdminAddress
+	}
+	return a.Address
 }
 
 // isOn reads the switch of a section that is there.

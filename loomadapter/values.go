@@ -22,6 +22,8 @@ type Size int64
 type Feature struct {
 	Pos Pos
 	On  bool
+
+	keys []string // that stand beside enabled
 }
 
 func parseDuration(text string) (Duration, error) {
@@ -50,8 +52,10 @@ func (f *Feature) set(node *yaml.Node) error {
 	case yaml.MappingNode:
 		f.On = true
 		for i := 0; i+1 < len(node.Content); i += 2 {
-			if node.Content[i].Value == "enabled" {
-				return f.setWord(node.Content[i+1].Value)
+			if node.Content[i].Value != "enabled" {
+				f.keys = append(f.keys, node.Content[i].Value)
+			} else if err := f.setWord(node.Content[i+1].Value); err != nil {
+				return err
 			}
 		}
 		return nil

@@ -11,8 +11,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -49,15 +51,23 @@ func environment(t *testing.T, more ...string) []string {
 	return append(env, more...)
 }
 
+// lastPort is the last port that was handed out. Caddy shares ports (SO_REUSEPORT), so two gateways on one would both
+// start; ports below the range from which the kernel takes its own are given once.
+var lastPort atomic.Int32
+
 func freePort(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	lastPort.CompareAndSwap(0, 20000+int32(os.Getpid()%5000))
+	for range 1000 {
+		port := strconv.Itoa(int(lastPort.Add(1)))
+		l, err := net.Listen("tcp", ":"+port)
+		if err == nil {
+			_ = l.Close()
+			return port
+		}
 	}
-	defer l.Close()
-	_, port, _ := net.SplitHostPort(l.Addr().String())
-	return port
+	t.Fatal("no port is free")
+	return ""
 }
 
 // run runs the binary to its end. Its output goes to a file: a pipe would wait for what `start` leaves running.

@@ -52,7 +52,7 @@ func serve(t *testing.T, script string, next http.HandlerFunc, change ...func(*p
 	if err != nil {
 		t.Fatal(err)
 	}
-	g := &gateway{logs: logs, errors: make(chan error, 16)}
+	g := &gateway{logs: logs, errors: make(chan error, 64)}
 	f := New(c, Options{Log: zap.New(core)})
 	g.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		err := f.ServeHTTP(w, r, func(w http.ResponseWriter, r *http.Request) error { next(w, r); return nil })
