@@ -1,0 +1,75 @@
+package loomadapter
+
+import (
+	"strings"
+
+	"github.com/loom-gateway/loom/plugins"
+)
+
+func (v *validator) upstreams() {
+	names := map[string]int{}
+	for i := range v.doc.Upstreams {
+		u := &v.doc.Upstreams[i]
+		if v.required(u.Name, u.Pos, "name", "backend") {
+			v.unique("upstream", names, u.Name, u.Pos.key("name"))
+		}
+		if len(u.Endpoints) == 0 {
+			v.errorf(u.Pos, "endpoints is missing: write at least one, such as [\"localhost:3000\"]")
+		}
+		v.endpoints(u)
+		if u.TLS != nil && u.Protocol != "https" {
+			v.errorf(u.Pos.key("tls"), "tls needs protocol: https")
+		}
+		v.thresholds(u)
+	}
+}
+
+func (v *validator) endpoints(u *Upstream) {
+	seen := map[string]int{}
+	for _, e := range u.Endpoints {
+		if v.required(e.Address, e.Pos, "address", "localhost:3000") {
+			if scheme, rest, ok := strings.Cut(e.Address, "://"); ok {
+				v.errorf(e.Pos, "%q: write %q and protocol: %s", e.Address, rest, scheme)
+				continue
+			}
+			v.address(e.Address, e.Pos, false)
+			v.unique("endpoint", seen, e.Address, e.Pos)
+		}
+		if w := e.Weight; w != nil && (*w < 1 || *w > 10_000) {
+			v.errorf(e.Pos.key("weight"), "%d: write a weight from 1 to 10000, or remove the endpoint", *w)
+		}
+	}
+}
+
+func (v *validator) thresholds(u *Upstream) {
+	if h := u.HealthCheck; h != nil {
+		if v.required(h.Path, h.Pos, "path", "/health") && !strings.HasPrefix(h.Path, "/") {
+			v.errorf(h.Pos.key("path"), "%q: begin it with a slash", h.Path)
+		}
+		v.notNegative(h.Pos, "healthy_threshold", h.HealthyThreshold)
+		v.notNegative(h.Pos, "unhealthy_threshold", h.UnhealthyThreshold)
+	}
+	if b := u.CircuitBreaker; b != nil {
+		v.notNegative(b.Pos, "failure_threshold", b.FailureThreshold)
+		v.notNegative(b.Pos, "success_threshold", b.SuccessThreshold)
+	}
+	if p := u.ConnectionPool; p != nil {
+		v.notNegative(p.Pos, "max_idle_per_endpoint", p.MaxIdlePerEndpoint)
+		v.notNegative(p.Pos, "max_per_endpoint", p.MaxPerEndpoint)
+	}
+}
+
+func (v *validator) plugins() {
+	names := map[string]int{}
+	for i := range v.doc.Plugins {
+		p := &v.doc.Plugins[i]
+		if !v.required(p.Name, p.Pos, "name", "jwt") {
+			continue
+		}
+		v.unique("plugin", names, p.Name, p.Pos.key("name"))
+		if _, bundled := plugins.Bundled(p.Name); p.Path == "" && !bundled {
+			v.errorf(p.Pos, "path is missing: name the .wasm file (bundled in the binary are %s)", strings.Join(plugins.BundledNames(), ", "))
+		}
+		v.notNegative(p.Pos, "instances", p.Instances)
+	}
+}
