@@ -100,12 +100,20 @@ func (in *Instance) call(fn api.Function, at scope, otherwise uint32, args ...ui
 	in.module.watchdog.end(in)
 	in.current, in.effective = scope{}, scope{}
 	if err != nil {
-		return 0, in.die(fn.Definition().Name(), err)
+		return 0, in.die(exportName(fn), err)
 	}
 	if len(fn.Definition().ResultTypes()) == 0 {
 		return otherwise, nil
 	}
 	return uint32(in.stack[0]), nil
+}
+
+// exportName names a function as the host knows it: a stripped module has no names of its own.
+func exportName(fn api.Function) string {
+	if names := fn.Definition().ExportNames(); len(names) > 0 {
+		return names[0]
+	}
+	return fn.Definition().Name()
 }
 
 // ErrOverdue is the reason of an instance whose guest code ran longer than its limit.
