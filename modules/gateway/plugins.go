@@ -64,11 +64,14 @@ func (a *App) provisionPlugins(ctx caddy.Context) error {
 	return errors.Join(problems...)
 }
 
+// startPlugins lets timers run, and makes this config's logger that of plugins which another config had started: not
+// before the config is accepted, or a refused one would leave them with a logger that is closed.
 func (a *App) startPlugins() {
 	a.plugins.mu.Lock()
 	defer a.plugins.mu.Unlock()
 	a.plugins.started = true
 	for _, p := range a.plugins.byName {
+		p.SetLogger(a.plugins.logger)
 		p.Start()
 	}
 }
@@ -93,7 +96,7 @@ func (s *pluginSet) open(name string, config *Plugin) (*plugin.Plugin, error) {
 		return nil, fmt.Errorf("plugin %q: %w", name, err)
 	}
 	key := spec.Key()
-	value, loaded, err := pluginPool.LoadOrNew(key, func() (caddy.Destructor, error) {
+	value, _, err := pluginPool.LoadOrNew(key, func() (caddy.Destructor, error) {
 		return plugin.Open(s.ctx, spec, plugin.Deps{CacheDir: cacheDir(), Shared: s.store, Log: s.logger})
 	})
 	if err != nil {
@@ -101,9 +104,6 @@ func (s *pluginSet) open(name string, config *Plugin) (*plugin.Plugin, error) {
 	}
 	s.keys = append(s.keys, key)
 	p := value.(*plugin.Plugin)
-	if loaded {
-		p.SetLogger(s.logger)
-	}
 	if s.started {
 		p.Start()
 	}

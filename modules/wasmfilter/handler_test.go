@@ -68,6 +68,20 @@ func TestAFailedPluginIs503(t *testing.T) {
 	}
 }
 
+// A refused config must not take the log of the plugins that the running one has.
+func TestARefusedConfigLeavesThePluginsLog(t *testing.T) {
+	t.Parallel()
+	loom := `{"plugins":{"noisy":{"path":` + moduletest.Quote(probePath(t)) + `,"config":"request_headers: log 2 \"still here\""}}}`
+	const filter = `{"handler":"loom_wasm","plugins":[{"name":"noisy"}]}`
+	c := moduletest.Provision(t, moduletest.HTTP(loom, filter, answer))
+	if _, err := moduletest.TryProvision(t, moduletest.HTTP(loom, filter, `{"handler":"nobody"}`)); err == nil {
+		t.Fatal("the second config was taken")
+	}
+	if status, _ := get(t, c); status != 200 || !strings.Contains(c.Logs(), "still here") {
+		t.Errorf("status %d, log %s", status, c.Logs())
+	}
+}
+
 func TestRefusedConfigs(t *testing.T) {
 	t.Parallel()
 	probe := moduletest.Quote(probePath(t))
