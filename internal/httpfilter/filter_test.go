@@ -27,6 +27,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // gateway is a real server whose handler runs the probe in front of another handler.
 type gateway struct {
 	*httptest.Server
+	plugin *plugin.Plugin
 	logs   *observer.ObservedLogs
 	errors chan error
 }
@@ -52,7 +53,7 @@ func serve(t *testing.T, script string, next http.HandlerFunc, change ...func(*p
 	if err != nil {
 		t.Fatal(err)
 	}
-	g := &gateway{logs: logs, errors: make(chan error, 64)}
+	g := &gateway{plugin: p, logs: logs, errors: make(chan error, 64)}
 	f := New(c, Options{Log: zap.New(core)})
 	g.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		err := f.ServeHTTP(w, r, func(w http.ResponseWriter, r *http.Request) error { next(w, r); return nil })

@@ -11,6 +11,7 @@ import (
 	"github.com/tetratelabs/wazero"
 	"go.uber.org/zap"
 
+	"github.com/loom-gateway/loom/internal/callout"
 	"github.com/loom-gateway/loom/internal/proxywasm"
 	"github.com/loom-gateway/loom/internal/proxywasm/abi"
 	"github.com/loom-gateway/loom/internal/shared"
@@ -22,6 +23,8 @@ type Deps struct {
 	CacheDir string
 	// Shared is the store of all plugins.
 	Shared *shared.Store
+	// Upstreams finds the upstreams that the plugin may call; SetUpstreams swaps it. Nil lets it call none.
+	Upstreams callout.Lookup
 	// Log is the first logger; SetLogger swaps it.
 	Log *zap.Logger
 }
@@ -33,6 +36,7 @@ type Plugin struct {
 	module *proxywasm.Module
 	cache  wazero.CompilationCache
 	space  *shared.Space
+	calls  callout.Caller
 	log    logSwitch
 	traps  atomic.Int64
 	life   context.Context // ends when the plugin is freed
@@ -63,6 +67,7 @@ func Open(ctx context.Context, s Spec, d Deps) (*Plugin, error) {
 	p := &Plugin{spec: s, space: d.Shared.Open(s.VMID), contexts: map[string]*Context{}}
 	p.life, p.end = context.WithCancel(context.Background())
 	p.SetLogger(d.Log)
+	p.SetUpstreams(d.Upstreams)
 	if err := p.open(ctx, d.CacheDir); err != nil {
 		p.free()
 		return nil, err
@@ -116,6 +121,9 @@ func (p *Plugin) Spec() Spec { return p.spec }
 // SetLogger makes l the logger of the plugin and of its guests.
 func (p *Plugin) SetLogger(l *zap.Logger) { p.log.set(l) }
 
+// SetUpstreams makes l what finds the upstreams that the plugin calls.
+func (p *Plugin) SetUpstreams(l callout.Lookup) { p.calls.SetLookup(l) }
+
 // Start lets the guests' timers run.
 func (p *Plugin) Start() {
 	p.mu.Lock()
@@ -124,6 +132,7 @@ func (p *Plugin) Start() {
 		return
 	}
 	p.started = true
+	p.calls.Start()
 	for _, m := range p.members {
 		m.instance.Start()
 	}
@@ -240,6 +249,7 @@ func (p *Plugin) free() {
 			_ = m.instance.Close(ctx)
 		}
 	}
+	p.calls.Wait()
 	if p.module != nil {
 		if err := p.module.Close(ctx); err != nil {
 			p.log.get().Warn("closing a plugin's module", zap.String("plugin", p.spec.Name), zap.Error(err))
@@ -255,7 +265,7 @@ func (p *Plugin) free() {
 func (p *Plugin) newMember(ctx context.Context, contexts []*Context) (*member, error) {
 	in, err := p.module.NewInstance(ctx, proxywasm.VMConfig{
 		VMID: p.spec.VMID, Configuration: p.spec.VMConfig, Env: p.spec.Env,
-	}, proxywasm.Host{Log: guestLog{&p.log, p.spec.Name}, Shared: p.space, Queues: p.space})
+	}, proxywasm.Host{Log: guestLog{&p.log, p.spec.Name}, Shared: p.space, Queues: p.space, Calls: &p.calls})
 	if err != nil {
 		return nil, err
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
 
+	"github.com/loom-gateway/loom/internal/callout"
 	"github.com/loom-gateway/loom/internal/nearest"
 	"github.com/loom-gateway/loom/internal/plugin"
 	"github.com/loom-gateway/loom/internal/proxywasm"
@@ -34,19 +35,21 @@ func (pooledStore) Destruct() error { return nil }
 
 // pluginSet is what one config has taken from the pool.
 type pluginSet struct {
-	ctx     context.Context
-	logger  *zap.Logger
-	mu      sync.Mutex
-	byName  map[string]*plugin.Plugin
-	store   *shared.Store
-	keys    []string // one for each reference taken
-	started bool
+	ctx    context.Context
+	logger *zap.Logger
+	mu     sync.Mutex
+	byName map[string]*plugin.Plugin
+	store  *shared.Store
+	// upstreams finds those of the config, for the calls of plugins.
+	upstreams callout.Lookup
+	keys      []string // one for each reference taken
+	started   bool
 }
 
 // provisionPlugins opens every plugin of the config: it is read, compiled, started and configured here, so that a bad one
 // refuses the config. Their timers run from startPlugins on.
 func (a *App) provisionPlugins(ctx caddy.Context) error {
-	a.plugins = &pluginSet{ctx: ctx, logger: a.logger, byName: map[string]*plugin.Plugin{}}
+	a.plugins = &pluginSet{ctx: ctx, logger: a.logger, upstreams: a.Upstream, byName: map[string]*plugin.Plugin{}}
 	store, _, err := pluginPool.LoadOrNew(sharedStoreKey, func() (caddy.Destructor, error) {
 		return pooledStore{shared.NewStore()}, nil
 	})
@@ -72,6 +75,7 @@ func (a *App) startPlugins() {
 	a.plugins.started = true
 	for _, p := range a.plugins.byName {
 		p.SetLogger(a.plugins.logger)
+		p.SetUpstreams(a.Upstream)
 		p.Start()
 	}
 }
@@ -97,7 +101,9 @@ func (s *pluginSet) open(name string, config *Plugin) (*plugin.Plugin, error) {
 	}
 	key := spec.Key()
 	value, _, err := pluginPool.LoadOrNew(key, func() (caddy.Destructor, error) {
-		return plugin.Open(s.ctx, spec, plugin.Deps{CacheDir: cacheDir(), Shared: s.store, Log: s.logger})
+		return plugin.Open(s.ctx, spec, plugin.Deps{
+			CacheDir: cacheDir(), Shared: s.store, Upstreams: s.upstreams, Log: s.logger,
+		})
 	})
 	if err != nil {
 		return nil, fmt.Errorf("loading plugin %q from %s: %w", name, config.source(), err)
