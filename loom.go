@@ -12,7 +12,7 @@
 //	   modules/router, wasmfilter, proxy, admin    handlers, which know the app and not each other
 //	1  internal/plugin, httpfilter    from a .wasm file to running instances, and one HTTP exchange through them
 //	   internal/proxywasm             the Proxy-Wasm host on wazero
-//	   internal/pathtree, cleanpath, upstream, balance, callout, shared, nearest    pieces
+//	   internal/pathtree, cleanpath, upstream, balance, callout, guestmetrics, shared, nearest    pieces
 //	0  internal/proxywasm/abi         numbers and bytes of the ABI
 package loom
 

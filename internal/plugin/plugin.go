@@ -23,6 +23,8 @@ type Deps struct {
 	CacheDir string
 	// Shared is the store of all plugins.
 	Shared *shared.Store
+	// Metrics are those that the guests define; nil keeps none.
+	Metrics proxywasm.Metrics
 	// Upstreams finds the upstreams that the plugin may call; SetUpstreams swaps it. Nil lets it call none.
 	Upstreams callout.Lookup
 	// Log is the first logger; SetLogger swaps it.
@@ -37,6 +39,7 @@ type Plugin struct {
 	cache  wazero.CompilationCache
 	space  *shared.Space
 	calls  callout.Caller
+	stats  proxywasm.Metrics
 	log    logSwitch
 	traps  atomic.Int64
 	life   context.Context // ends when the plugin is freed
@@ -64,7 +67,7 @@ func Open(ctx context.Context, s Spec, d Deps) (*Plugin, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Plugin{spec: s, space: d.Shared.Open(s.VMID), contexts: map[string]*Context{}}
+	p := &Plugin{spec: s, space: d.Shared.Open(s.VMID), stats: d.Metrics, contexts: map[string]*Context{}}
 	p.life, p.end = context.WithCancel(context.Background())
 	p.SetLogger(d.Log)
 	p.SetUpstreams(d.Upstreams)
@@ -265,7 +268,7 @@ func (p *Plugin) free() {
 func (p *Plugin) newMember(ctx context.Context, contexts []*Context) (*member, error) {
 	in, err := p.module.NewInstance(ctx, proxywasm.VMConfig{
 		VMID: p.spec.VMID, Configuration: p.spec.VMConfig, Env: p.spec.Env,
-	}, proxywasm.Host{Log: guestLog{&p.log, p.spec.Name}, Shared: p.space, Queues: p.space, Calls: &p.calls})
+	}, proxywasm.Host{Log: guestLog{&p.log, p.spec.Name}, Shared: p.space, Queues: p.space, Calls: &p.calls, Metrics: p.stats})
 	if err != nil {
 		return nil, err
 	}

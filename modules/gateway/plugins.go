@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/loom-gateway/loom/internal/callout"
+	"github.com/loom-gateway/loom/internal/guestmetrics"
 	"github.com/loom-gateway/loom/internal/nearest"
 	"github.com/loom-gateway/loom/internal/plugin"
 	"github.com/loom-gateway/loom/internal/proxywasm"
@@ -28,18 +29,22 @@ var pluginPool = caddy.NewUsagePool() //nolint:gochecknoglobals // Caddy's way t
 const sharedStoreKey = "loom.shared"
 
 // pooledStore is the shared data of all plugins. There is nothing to free: draining plugins still hold it.
-type pooledStore struct{ *shared.Store }
+type pooledStore struct {
+	*shared.Store
+	metrics *guestmetrics.Store
+}
 
 // Destruct implements caddy.Destructor.
 func (pooledStore) Destruct() error { return nil }
 
 // pluginSet is what one config has taken from the pool.
 type pluginSet struct {
-	ctx    context.Context
-	logger *zap.Logger
-	mu     sync.Mutex
-	byName map[string]*plugin.Plugin
-	store  *shared.Store
+	ctx     context.Context
+	logger  *zap.Logger
+	mu      sync.Mutex
+	byName  map[string]*plugin.Plugin
+	store   *shared.Store
+	metrics *guestmetrics.Store
 	// upstreams finds those of the config, for the calls of plugins.
 	upstreams callout.Lookup
 	keys      []string // one for each reference taken
@@ -51,13 +56,16 @@ type pluginSet struct {
 func (a *App) provisionPlugins(ctx caddy.Context) error {
 	a.plugins = &pluginSet{ctx: ctx, logger: a.logger, upstreams: a.Upstream, byName: map[string]*plugin.Plugin{}}
 	store, _, err := pluginPool.LoadOrNew(sharedStoreKey, func() (caddy.Destructor, error) {
-		return pooledStore{shared.NewStore()}, nil
+		return pooledStore{shared.NewStore(), guestmetrics.NewStore()}, nil
 	})
 	if err != nil {
 		return err
 	}
 	a.plugins.keys = append(a.plugins.keys, sharedStoreKey)
-	a.plugins.store = store.(pooledStore).Store
+	a.plugins.store, a.plugins.metrics = store.(pooledStore).Store, store.(pooledStore).metrics
+	if err := ctx.GetMetricsRegistry().Register(guestCollector{a.plugins}); err != nil {
+		return fmt.Errorf("registering the metrics of plugins: %w", err)
+	}
 	var problems []error
 	for _, name := range sortedNames(a.Plugins) {
 		if _, err := a.plugins.open(name, a.Plugins[name]); err != nil {
@@ -102,7 +110,7 @@ func (s *pluginSet) open(name string, config *Plugin) (*plugin.Plugin, error) {
 	key := spec.Key()
 	value, _, err := pluginPool.LoadOrNew(key, func() (caddy.Destructor, error) {
 		return plugin.Open(s.ctx, spec, plugin.Deps{
-			CacheDir: cacheDir(), Shared: s.store, Upstreams: s.upstreams, Log: s.logger,
+			CacheDir: cacheDir(), Shared: s.store, Metrics: s.metrics.Of(name), Upstreams: s.upstreams, Log: s.logger,
 		})
 	})
 	if err != nil {

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
 	"github.com/loom-gateway/loom/modules/moduletest"
 
 	_ "github.com/loom-gateway/loom/modules/gateway"
@@ -65,6 +67,24 @@ func TestAFailedPluginIs503(t *testing.T) {
 		`{"handler":"loom_wasm","plugins":[{"name":"bad"}]}`, answer))
 	if status, _ := get(t, c); status != 503 {
 		t.Errorf("status %d", status)
+	}
+}
+
+// What a guest counts stands on the metrics page of the config.
+func TestGuestMetrics(t *testing.T) {
+	t.Parallel()
+	c := moduletest.Provision(t, moduletest.HTTP(
+		`{"plugins":{"counting":{"path":`+moduletest.Quote(probePath(t))+`,"config":"request_headers: metric 0 hits; inc $id 2"}}}`,
+		`{"handler":"loom_wasm","plugins":[{"name":"counting"}]}`, answer))
+	get(t, c)
+	get(t, c)
+	const want = `# HELP loom_guest_hits_total Defined by a Proxy-Wasm plugin.
+# TYPE loom_guest_hits_total counter
+loom_guest_hits_total{name="hits",plugin="counting"} 4
+`
+	ctx := c.Context()
+	if err := testutil.GatherAndCompare(ctx.GetMetricsRegistry(), strings.NewReader(want), "loom_guest_hits_total"); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -1,0 +1,176 @@
+// Package guestmetrics keeps the metrics that plugins define, as Prometheus counters, gauges and histograms.
+package guestmetrics
+
+import (
+	"math"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/loom-gateway/loom/internal/proxywasm"
+	"github.com/loom-gateway/loom/internal/proxywasm/abi"
+)
+
+// maxMetrics is how many metrics one plugin may define. What it defines beyond is accepted and counted nowhere: Rust's SDK
+// panics on a refusal, and a plugin that defines one per request must not fill the memory.
+const maxMetrics = 1000
+
+// overflow is the id of everything beyond maxMetrics.
+const overflow = 0
+
+// Store holds the metrics of all plugins by the plugins' names, so that instances and reloads share them.
+type Store struct {
+	mu       sync.Mutex
+	byPlugin map[string]*Metrics
+}
+
+// NewStore returns an empty store.
+func NewStore() *Store { return &Store{byPlugin: map[string]*Metrics{}} }
+
+// Of returns the metrics of a plugin.
+func (s *Store) Of(plugin string) *Metrics {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.byPlugin[plugin] == nil {
+		s.byPlugin[plugin] = &Metrics{plugin: plugin, ids: map[metricKey]uint32{}, list: make([]*metric, 1)}
+	}
+	return s.byPlugin[plugin]
+}
+
+// Metrics are those of one plugin.
+type Metrics struct {
+	plugin string
+	mu     sync.RWMutex
+	ids    map[metricKey]uint32
+	list   []*metric // by id; 0 is overflow
+}
+
+type metricKey struct {
+	kind abi.MetricType
+	name string
+}
+
+type metric struct {
+	kind      abi.MetricType
+	value     atomic.Int64 // of counters and gauges
+	collector prometheus.Metric
+	histogram prometheus.Histogram
+}
+
+// Define makes a metric, or finds the one of this name: instances share it.
+func (m *Metrics) Define(kind abi.MetricType, name string) (uint32, abi.Status) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	key := metricKey{kind, name}
+	if id, ok := m.ids[key]; ok {
+		return id, abi.StatusOK
+	}
+	if len(m.list) > maxMetrics {
+		return overflow, abi.StatusOK
+	}
+	id := uint32(len(m.list))
+	m.ids[key], m.list = id, append(m.list, m.newMetric(kind, name))
+	return id, abi.StatusOK
+}
+
+// newMetric names the metric after the guest's name as far as Prometheus takes it; the label `name` has it as it was, so
+// that two names that come out alike stay apart.
+func (m *Metrics) newMetric(kind abi.MetricType, name string) *metric {
+	made := &metric{kind: kind}
+	const help = "Defined by a Proxy-Wasm plugin."
+	labels := prometheus.Labels{"plugin": m.plugin, "name": strings.ToValidUTF8(name, "\uFFFD")}
+	full := "loom_guest_" + sanitized(name)
+	read := func() float64 { return float64(made.value.Load()) }
+	switch kind {
+	case abi.MetricCounter:
+		made.collector = prometheus.NewCounterFunc(prometheus.CounterOpts{Name: full + "_total", Help: help, ConstLabels: labels}, read)
+	case abi.MetricGauge:
+		made.collector = prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: full, Help: help, ConstLabels: labels}, read)
+	default:
+		made.histogram = prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: full + "_distribution", Help: help, ConstLabels: labels, Buckets: prometheus.ExponentialBuckets(1, 4, 16),
+		})
+		made.collector = made.histogram
+	}
+	return made
+}
+
+func sanitized(name string) string {
+	return strings.Map(func(r rune) rune {
+		if r == '_' || (r >= '0' && r <= '9') || (r >= 'a' && r <= 'z') || (r >= 'A' && r <= 'Z') {
+			return r
+		}
+		return '_'
+	}, name)
+}
+
+// get finds a metric; ok is false for an unknown id, and m nil for the overflow.
+func (m *Metrics) get(id uint32) (found *metric, ok bool) {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	if id >= uint32(len(m.list)) {
+		return nil, false
+	}
+	return m.list[id], true
+}
+
+// Increment adds to a counter, which takes nothing below zero, or to a gauge.
+func (m *Metrics) Increment(id uint32, delta int64) abi.Status {
+	found, ok := m.get(id)
+	switch {
+	case !ok:
+		return abi.StatusNotFound
+	case found == nil:
+		return abi.StatusOK
+	case found.kind == abi.MetricHistogram || (found.kind == abi.MetricCounter && delta < 0):
+		return abi.StatusBadArgument
+	}
+	found.value.Add(delta)
+	return abi.StatusOK
+}
+
+// Record adds to a counter, sets a gauge, or observes in a histogram.
+func (m *Metrics) Record(id uint32, value uint64) abi.Status {
+	found, ok := m.get(id)
+	switch {
+	case !ok:
+		return abi.StatusNotFound
+	case found == nil:
+		return abi.StatusOK
+	case found.kind == abi.MetricHistogram:
+		found.histogram.Observe(float64(value))
+	case found.kind == abi.MetricCounter:
+		found.value.Add(int64(min(value, math.MaxInt64)))
+	default:
+		found.value.Store(int64(min(value, math.MaxInt64)))
+	}
+	return abi.StatusOK
+}
+
+// Get reads a counter or a gauge.
+func (m *Metrics) Get(id uint32) (uint64, abi.Status) {
+	found, ok := m.get(id)
+	switch {
+	case !ok:
+		return 0, abi.StatusNotFound
+	case found == nil:
+		return 0, abi.StatusOK
+	case found.kind == abi.MetricHistogram:
+		return 0, abi.StatusBadArgument
+	}
+	return uint64(found.value.Load()), abi.StatusOK
+}
+
+// Collect sends all metrics to Prometheus.
+func (m *Metrics) Collect(to chan<- prometheus.Metric) {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	for _, found := range m.list[1:] {
+		to <- found.collector
+	}
+}
+
+// Interface guard
+var _ proxywasm.Metrics = (*Metrics)(nil)
