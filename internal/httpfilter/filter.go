@@ -16,6 +16,9 @@ import (
 type Options struct {
 	// Property answers properties that net/http does not know, such as route_name. It may be nil.
 	Property func(r *http.Request, path string) (value string, ok bool)
+	// Source is the address of the client as ip:port, when it is not the peer's own (a trusted proxy in front). Nil, or
+	// an empty answer, means the peer.
+	Source func(r *http.Request) string
 	// Set is told of every property that a guest sets. It may be nil.
 	Set func(r *http.Request, path, value string)
 	// Log is the embedder's logger; nil logs nothing.

@@ -25,7 +25,7 @@ func (x *exchange) Property(path abi.PropertyPath, dst []byte) ([]byte, abi.Stat
 	case "response":
 		value, status = x.responseProperty(rest, dst)
 	case "source":
-		value, status = addressProperty(rest, x.request.RemoteAddr, dst)
+		value, status = addressProperty(rest, x.sourceAddress(), dst)
 	case "destination":
 		value, status = addressProperty(rest, x.localAddress(), dst)
 	case "connection":
@@ -185,6 +185,15 @@ func addressProperty(path abi.PropertyPath, address string, dst []byte) ([]byte,
 		return number(dst, n)
 	}
 	return nil, abi.StatusNotFound
+}
+
+func (x *exchange) sourceAddress() string {
+	if f := x.filter.options.Source; f != nil {
+		if address := f(x.request); address != "" {
+			return address
+		}
+	}
+	return x.request.RemoteAddr
 }
 
 func (x *exchange) localAddress() string {

@@ -5,8 +5,10 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -95,24 +97,41 @@ func asCaddyError(err error) error {
 // ------------|-------------
 // `{http.wasm.NAME}` | the property NAME that a plugin has set on the request
 func options(log *zap.Logger) httpfilter.Options {
-	return httpfilter.Options{Log: log, Property: property, Set: func(r *http.Request, path, value string) {
-		if repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok {
-			repl.Set("http.wasm."+path, value)
+	return httpfilter.Options{Log: log, Property: property, Source: source, Set: func(r *http.Request, path, value string) {
+		if repl := replacer(r); repl != nil {
+			repl.Set(placeholder(path), value)
 		}
 	}}
 }
 
-// property answers the properties that only Caddy knows.
+func placeholder(path string) string { return "http.wasm." + strings.ReplaceAll(path, "\x00", ".") }
+
+func replacer(r *http.Request) *caddy.Replacer {
+	repl, _ := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
+	return repl
+}
+
+// property answers the properties that only Caddy knows, and those that plugins have set before.
 func property(r *http.Request, path string) (string, bool) {
 	switch path {
 	case "route_name", "xds\x00route_name":
 		name, ok := caddyhttp.GetVar(r.Context(), "loom.route").(string)
 		return name, ok
-	case "client_ip":
-		ip, ok := caddyhttp.GetVar(r.Context(), caddyhttp.ClientIPVarKey).(string)
-		return ip, ok
+	}
+	if repl := replacer(r); repl != nil {
+		return repl.GetString(placeholder(path))
 	}
 	return "", false
+}
+
+// source is the client that Caddy sees behind trusted proxies, with the port of the peer.
+func source(r *http.Request) string {
+	client, _ := caddyhttp.GetVar(r.Context(), caddyhttp.ClientIPVarKey).(string)
+	_, port, err := net.SplitHostPort(r.RemoteAddr)
+	if client == "" || err != nil {
+		return ""
+	}
+	return net.JoinHostPort(client, port)
 }
 
 // state is what Provision makes.

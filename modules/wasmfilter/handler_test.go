@@ -70,6 +70,26 @@ func TestAFailedPluginIs503(t *testing.T) {
 	}
 }
 
+// A plugin sees what an earlier one has set, and the client behind a trusted proxy.
+func TestProperties(t *testing.T) {
+	t.Parallel()
+	plugin := func(script string) string {
+		return `{"path":` + moduletest.Quote(probePath(t)) + `,"config":` + moduletest.Quote(script) + `}`
+	}
+	c := moduletest.Provision(t, moduletest.Server(
+		`{"plugins":{"first":`+plugin("request_headers: setprop user bob")+`,"second":`+plugin("request_headers: prop user; set 0 x-order $val; prop source|address; add 0 x-order $val")+`}}`,
+		`{"listen":["127.0.0.1:0"],"automatic_https":{"disable":true},"trusted_proxies":{"source":"static","ranges":["192.0.2.0/24"]},
+		"routes":[{"handle":[{"handler":"loom_wasm","plugins":[{"name":"first"},{"name":"second"}]},`+answer+`]}]}`))
+	r := httptest.NewRequest("GET", "http://example.org/", nil)
+	r.Header.Set("X-Forwarded-For", "203.0.113.9")
+	res := c.Serve(r)
+	defer func() { _ = res.Body.Close() }()
+	body, err := io.ReadAll(res.Body)
+	if want := "bob,203.0.113.9:1234 "; err != nil || !strings.HasPrefix(string(body), want) {
+		t.Errorf("%q, %v; want %q", body, err, want)
+	}
+}
+
 // What a guest counts stands on the metrics page of the config.
 func TestGuestMetrics(t *testing.T) {
 	t.Parallel()
