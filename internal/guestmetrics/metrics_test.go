@@ -33,8 +33,10 @@ func TestMetricsOnThePage(t *testing.T) {
 	for _, tc := range []struct {
 		got, want abi.Status
 	}{
-		{m.Increment(counter, -1), abi.StatusBadArgument}, {m.Increment(histogram, 1), abi.StatusBadArgument},
-		{m.Increment(99, 1), abi.StatusNotFound}, {m.Record(99, 1), abi.StatusNotFound},
+		{m.Increment(counter, -1), abi.StatusBadArgument},
+		{m.Increment(histogram, 1), abi.StatusBadArgument},
+		{m.Increment(99, 1), abi.StatusNotFound},
+		{m.Record(99, 1), abi.StatusNotFound},
 	} {
 		if tc.got != tc.want {
 			t.Errorf("status %s, want %s", tc.got, tc.want)
