@@ -64,6 +64,12 @@ func (c *Context) Name() string { return c.plugin.spec.Name }
 // FailOpen reports whether requests go on without a plugin that failed.
 func (c *Context) FailOpen() bool { return c.plugin.spec.FailurePolicy == PolicyOpen }
 
+// Profile is the host whose quirks the plugin was built for.
+func (c *Context) Profile() proxywasm.Profile { return c.plugin.spec.Profile }
+
+// SkipOwnLocalReply reports whether the plugin's response callbacks are left out for its own answers.
+func (c *Context) SkipOwnLocalReply() bool { return c.plugin.spec.SkipOwnLocalReply }
+
 // BodyLimit is the most that is buffered of one body, in bytes.
 func (c *Context) BodyLimit() int64 { return c.plugin.spec.BodyLimit }
 

@@ -90,7 +90,9 @@ func (p *Plugin) open(ctx context.Context, cacheDir string) error {
 	}
 	p.module, err = proxywasm.Compile(ctx, p.spec.Code, proxywasm.Options{
 		Name: p.spec.Name, Limits: p.spec.Limits, Cache: p.cache, Callbacks: callbacks,
-		AllowOnHeadersStopIteration: p.spec.AllowOnHeadersStopIteration,
+		AllowOnHeadersStopIteration: p.spec.AllowOnHeadersStopIteration, Profile: p.spec.Profile,
+		AllowMissingABIVersion: p.spec.AllowMissingABIVersion, StubUnknownImports: p.spec.StubUnknownImports,
+		Functions: p.spec.Allow.Functions,
 	})
 	if err != nil {
 		return err

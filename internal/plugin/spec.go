@@ -63,8 +63,39 @@ type Spec struct {
 	BodyLimit int64
 	// PauseTimeout: default DefaultPauseTimeout.
 	PauseTimeout time.Duration
-	// AllowOnHeadersStopIteration, see proxywasm.Options.
+	// AllowOnHeadersStopIteration, Profile, AllowMissingABIVersion and StubUnknownImports, see proxywasm.Options.
 	AllowOnHeadersStopIteration bool
+	Profile                     proxywasm.Profile
+	AllowMissingABIVersion      bool
+	StubUnknownImports          bool
+	// SkipOwnLocalReply leaves out the response callbacks for an answer that the plugin itself gave.
+	SkipOwnLocalReply bool
+	// TickMode says which instances' timers run: default TickAll.
+	TickMode TickMode
+	// Allow narrows or widens what the plugin may do.
+	Allow Allow
+}
+
+// TickMode says which instances' timers run.
+type TickMode string
+
+// The tick modes.
+const (
+	// TickAll runs the timers of every instance, as in Envoy's workers. The default.
+	TickAll TickMode = "all"
+	// TickLeader runs those of one living instance.
+	TickLeader TickMode = "leader"
+)
+
+// TickModes lists the words of tick_mode.
+func TickModes() []string { return []string{string(TickAll), string(TickLeader)} }
+
+// Allow narrows or widens what a plugin may do.
+type Allow struct {
+	// Functions that the plugin may use, see proxywasm.Options. Empty: all.
+	Functions []string
+	// Addresses (host:port) that the plugin may call without an upstream of that name. Empty: none.
+	Addresses []string
 }
 
 // orDefaults fills in what was left out and checks the rest.
@@ -77,6 +108,9 @@ func (s Spec) orDefaults() (Spec, error) {
 	}
 	if s.Instances == 0 {
 		s.Instances = runtime.GOMAXPROCS(0)
+	}
+	if s.TickMode == "" {
+		s.TickMode = TickAll
 	}
 	if s.BodyLimit == 0 {
 		s.BodyLimit = DefaultBodyLimit

@@ -25,6 +25,15 @@ type Options struct {
 	Callbacks abi.CallbackSet
 	// AllowOnHeadersStopIteration delivers body callbacks while a header callback has paused the stream.
 	AllowOnHeadersStopIteration bool
+	// Profile is the host whose quirks the plugin was built for. Default: ProfileLoom.
+	Profile Profile
+	// AllowMissingABIVersion takes a module without a proxy_abi_version_* export for one of ABI 0.2.1.
+	AllowMissingABIVersion bool
+	// StubUnknownImports links imports of env that no host has to a function that answers UNIMPLEMENTED.
+	StubUnknownImports bool
+	// Functions are the hostcalls, WASI functions and callbacks that the plugin may use, by the names of the ABI;
+	// empty permits all. A hostcall that is not permitted answers INTERNAL_FAILURE, a callback is not called.
+	Functions []string
 }
 
 // Module is a compiled plugin. It has a wazero runtime of its own, since the memory limit and the linked

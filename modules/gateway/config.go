@@ -76,6 +76,38 @@ type Plugin struct {
 	// AllowOnHeadersStopIteration delivers body callbacks while a header callback has paused the stream, as
 	// Envoy's setting of the same name does. Default: false (pausing on headers stops everything).
 	AllowOnHeadersStopIteration bool `json:"allow_on_headers_stop_iteration,omitempty"`
+
+	// Profile names the host whose quirks the plugin was built for, where hosts differ: `envoy` (refuse what Envoy
+	// refuses), `kong`, `apisix`, `higress` or `google`. Default: as Envoy, and forgiving where Envoy refuses.
+	Profile string `json:"profile,omitempty"`
+
+	// AllowMissingABIVersion takes a module that is not marked with an ABI version for one of 0.2.1. Default: false,
+	// and true with the profile `apisix`.
+	AllowMissingABIVersion bool `json:"allow_missing_abi_version,omitempty"`
+
+	// UnknownImports says what becomes of a module that imports hostcalls which no Proxy-Wasm host has: `fail` (it is
+	// refused) or `stub` (they answer UNIMPLEMENTED). Default: `fail`.
+	UnknownImports string `json:"unknown_imports,omitempty"`
+
+	// SkipOwnLocalReply leaves out the plugin's response callbacks for an answer that it gave itself. Default: false,
+	// as in Envoy, and true with the profile `google`.
+	SkipOwnLocalReply bool `json:"skip_own_local_reply,omitempty"`
+
+	// TickMode says whose timers run: those of `all` instances, or of one (`leader`). Default: `all`, as in Envoy.
+	TickMode string `json:"tick_mode,omitempty"`
+
+	// Allow narrows or widens what the plugin may do. Default: see each field.
+	Allow *PluginAllow `json:"allow,omitempty"`
+}
+
+// PluginAllow narrows or widens what a plugin may do.
+type PluginAllow struct {
+	// Functions that the plugin may use: hostcalls (`proxy_http_call`), WASI functions (`fd_write`) and callbacks
+	// (`proxy_on_request_headers`) by the ABI's names. Default: all.
+	Functions []string `json:"functions,omitempty"`
+
+	// Addresses (host:port) that the plugin may call besides the upstreams of the config. Default: none.
+	Addresses []string `json:"addresses,omitempty"`
 }
 
 // PluginLimits bound what one plugin may use.

@@ -201,7 +201,12 @@ func (p *Plugin) spec(name string) (plugin.Spec, error) {
 	s := plugin.Spec{
 		Name: name, Code: code, SHA256: p.SHA256, VMID: p.VMID, VMConfig: p.VMConfig, RootID: p.RootID, Config: p.Config,
 		Env: p.Env, Phase: p.Phase, FailurePolicy: plugin.Policy(p.FailurePolicy), Instances: p.Instances,
-		AllowOnHeadersStopIteration: p.AllowOnHeadersStopIteration,
+		AllowOnHeadersStopIteration: p.AllowOnHeadersStopIteration, AllowMissingABIVersion: p.AllowMissingABIVersion,
+		SkipOwnLocalReply: p.SkipOwnLocalReply, Profile: proxywasm.Profile(p.Profile), TickMode: plugin.TickMode(p.TickMode),
+		StubUnknownImports: p.UnknownImports == "stub",
+	}
+	if p.Allow != nil {
+		s.Allow = plugin.Allow{Functions: p.Allow.Functions, Addresses: p.Allow.Addresses}
 	}
 	if p.FailurePolicy != "" && !slices.Contains(plugin.Policies(), p.FailurePolicy) {
 		return s, fmt.Errorf("unknown failure_policy %q: write one of %q", p.FailurePolicy, plugin.Policies())

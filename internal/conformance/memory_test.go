@@ -1,0 +1,3 @@
+package conformance
+
+func memoryProtocol(s *suite) { s.pending("M", 17) }

@@ -1,0 +1,3 @@
+package conformance
+
+func metricsTimersLogging(s *suite) { s.pending("X", 21) }

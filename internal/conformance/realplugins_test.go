@@ -1,0 +1,3 @@
+package conformance
+
+func realPlugins(s *suite) { s.pending("Y", 13) }

@@ -1,0 +1,3 @@
+package conformance
+
+func wasi(s *suite) { s.pending("W", 9) }
