@@ -80,8 +80,8 @@ xcaddy: ## bin/caddy: Caddy with Loom in it, as `xcaddy build --with` makes it
 	bin/xcaddy build v2.11.9 --with github.com/loom-gateway/loom@v0.0.0=. --output bin/caddy  # the version keeps Go from asking for the latest
 
 .PHONY: wasm
-wasm: guests ## Rebuild the committed guests whose toolchain is installed
-	plugins/build-rust.sh rate-limit plugins/rate-limit/rate-limit.wasm
+wasm: guests ## Rebuild the committed guests whose toolchain is installed (Rust, C)
+	plugins/build-all.sh
 
 .PHONY: setup
 setup: ## Install what the tests use besides Go, where that can be done (Debian, as root)
@@ -89,4 +89,4 @@ setup: ## Install what the tests use besides Go, where that can be done (Debian,
 
 .PHONY: clean
 clean: ## Remove what was built
-	rm -rf bin coverage.out plugins/*/target
+	rm -rf bin coverage.out plugins/target plugins/*/target

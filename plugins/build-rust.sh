@@ -45,7 +45,7 @@ way=$(how) || exit
 
 name=$1 file=$(realpath -m "$2")
 cd "$folder/$name"
-export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$folder/$name/target}
+export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$folder/target} # of all plugins, so that the standard library is built once
 "build_$way"
 mkdir -p "$(dirname "$file")"
 cp "$CARGO_TARGET_DIR/$built/release/${name//-/_}.wasm" "$file"

@@ -1,12 +1,7 @@
 package plugins_test
 
 import (
-	"errors"
-	"fmt"
 	"net/http"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -14,44 +9,14 @@ import (
 	"time"
 
 	"github.com/loom-gateway/loom/internal/plugin"
-	"github.com/loom-gateway/loom/plugins"
 )
-
-// exitNoToolchain is what build-rust.sh answers when there is nothing to build with.
-const exitNoToolchain = 3
 
 // slow is a limit that gives nothing back while a test runs.
 const slow = `"requests_per_second": 0.001`
 
 func TestRateLimit(t *testing.T) {
-	code, _ := plugins.Bundled("rate-limit")
-	testRateLimit(t, code)
-}
-
-// TestRateLimitRebuilt shows that the committed module is what its sources say.
-func TestRateLimitRebuilt(t *testing.T) {
 	t.Parallel()
-	how, err := exec.Command("./build-rust.sh", "--how").CombinedOutput()
-	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) && exit.ExitCode() == exitNoToolchain {
-		missing := fmt.Sprintf("not run here: %s", strings.TrimSpace(string(how)))
-		if os.Getenv("CI") == "true" {
-			t.Fatal(missing)
-		}
-		t.Skip(missing)
-	}
-	if err != nil {
-		t.Fatalf("asking build-rust.sh: %v\n%s", err, how)
-	}
-	file := filepath.Join(t.TempDir(), "rate-limit.wasm")
-	build := exec.Command("./build-rust.sh", "rate-limit", file)
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("building rate-limit: %v\n%s", err, out)
-	}
-	code, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	testRateLimit(t, code)
+	eachBuild(t, "rate-limit", testRateLimit)
 }
 
 func testRateLimit(t *testing.T, code []byte) {

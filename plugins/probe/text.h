@@ -1,6 +1,6 @@
 // Words in, log lines out: the little text work that the probe needs without a C library.
 #pragma once
-#include "abi.h"
+#include "../abi-c/proxywasm.h"
 
 typedef struct {
   u8 *p;

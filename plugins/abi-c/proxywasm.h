@@ -1,4 +1,4 @@
-// The imports of Proxy-Wasm 0.2.1, in the order of the specification.
+// The imports of Proxy-Wasm 0.2.1, in the order of the specification, and the numbers that go with them.
 #pragma once
 
 typedef unsigned char u8;
@@ -8,6 +8,14 @@ typedef long long i64;
 
 #define IMPORT(name) __attribute__((import_module("env"), import_name(#name))) u32 name
 #define EXPORT(name) __attribute__((export_name(#name)))
+
+// Every import answers a status. What a callback returns is an action.
+enum { STATUS_OK = 0, STATUS_NOT_FOUND = 1, STATUS_BAD_ARGUMENT = 2 };
+enum { ACTION_CONTINUE = 0, ACTION_PAUSE = 1 };
+enum { LOG_TRACE, LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR, LOG_CRITICAL };
+enum { REQUEST_HEADERS = 0, REQUEST_TRAILERS = 1, RESPONSE_HEADERS = 2, RESPONSE_TRAILERS = 3 };
+enum { REQUEST_BODY = 0, RESPONSE_BODY = 1, VM_CONFIGURATION = 6, PLUGIN_CONFIGURATION = 7 };
+enum { METRIC_COUNTER, METRIC_GAUGE, METRIC_HISTOGRAM };
 
 IMPORT(proxy_log)(u32 level, const void *msg, u32 len);
 IMPORT(proxy_get_log_level)(u32 *level);
