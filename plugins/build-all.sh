@@ -5,15 +5,26 @@ cd "$(dirname "$0")"
 
 no_toolchain=3
 
-# build SCRIPT FOLDER… says once what cannot be built here.
+# ready SCRIPT WHAT… says once what cannot be built here.
+ready() {
+	local status=0
+	"./$1" --how >/dev/null || status=$?
+	[ $status != 0 ] || return 0
+	echo "not rebuilt: ${*:2}"
+	[ $status = $no_toolchain ] || exit $status
+	return 1
+}
+
+# build SCRIPT FOLDER…
 build() {
-	local script=$1 status=0
-	shift
-	"./$script" --how >/dev/null || status=$?
-	[ $status = 0 ] || { echo "not rebuilt: $*"; [ $status = $no_toolchain ]; return; }
-	for name in "$@"; do "./$script" "$name" "$name/$name.wasm"; done
+	ready "$@" || return 0
+	for name in "${@:2}"; do "./$1" "$name" "$name/$name.wasm"; done
 }
 
 rust=(*/Cargo.toml) c=(*/*.c)
 build build-rust.sh $(printf '%s\n' "${rust[@]%/*}" | sort -u)
 build build-c.sh $(printf '%s\n' "${c[@]%/*}" | sort -u)
+
+if ready build-wat.sh "the guests in WebAssembly text"; then
+	for text in ../internal/*/testdata/*.wat; do ./build-wat.sh "$text" "${text%.wat}.wasm"; done
+fi
