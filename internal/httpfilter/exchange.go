@@ -154,12 +154,17 @@ func (x *exchange) Headers(t abi.MapType) (proxywasm.HeaderMap, bool) {
 // Body implements proxywasm.Exchange.
 func (x *exchange) Body(t abi.BufferType) *proxywasm.Body {
 	switch {
-	case t == abi.BufferHTTPRequestBody && phase(x.requestPhase.Load()) == phaseBody:
+	case t == abi.BufferHTTPRequestBody && hasBody(phase(x.requestPhase.Load()), &x.input):
 		return &x.input
-	case t == abi.BufferHTTPResponseBody && phase(x.responsePhase.Load()) == phaseBody:
+	case t == abi.BufferHTTPResponseBody && hasBody(phase(x.responsePhase.Load()), &x.response.output):
 		return &x.response.output
 	}
 	return nil
+}
+
+// hasBody: before trailers no body callback says that the body has ended, so what is held can still be rewritten in theirs.
+func hasBody(p phase, body *proxywasm.Body) bool {
+	return p == phaseBody || p == phaseTrailers && body.Len() > 0
 }
 
 // during runs a callback of a direction, and what it waits for, in a phase.

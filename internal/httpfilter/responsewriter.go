@@ -94,9 +94,9 @@ func (w *responseWriter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// flushHeld sends the head and what a plugin held that has failed open since.
+// flushHeld sends the head and what a plugin held that has failed open since, or that waited for the trailers.
 func (w *responseWriter) flushHeld() error {
-	if w.output.Len() > 0 {
+	if w.output.Len() > 0 || !w.committed && w.output.Changed() {
 		return w.release(false)
 	}
 	w.commit()
