@@ -13,6 +13,7 @@ BENCH ?= .
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null)
 LDFLAGS := -s -w -X github.com/loom-gateway/loom/cmd.version=$(VERSION)
 TOOL := go tool -modfile=.ci/tools/go.mod
+GO_GUESTS := $(patsubst plugins/%/go.mod,%,$(wildcard plugins/*/go.mod))
 GUEST := GOOS=wasip1 GOARCH=wasm go build -ldflags="-s -w" -trimpath -buildmode=c-shared
 QUICKSTART := bin/quickstart -port $(PORT) -upstream-port $(UPSTREAM_PORT) -admin-port $(ADMIN_PORT) -caddy-admin-port $(CADDY_ADMIN_PORT)
 
@@ -21,13 +22,13 @@ help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: build
-build: guests ## bin/loom, and the Go sample plugin as bin/plugins/add-header.wasm
+build: guests ## bin/loom, and the Go sample plugins as bin/plugins/*.wasm
 	go build -trimpath -ldflags="$(LDFLAGS)" -o bin/loom ./cmd/loom
 	go build -trimpath -o bin/quickstart ./internal/quickstart
 
 .PHONY: guests
 guests:
-	cd plugins/add-header && $(GUEST) -o ../../bin/plugins/add-header.wasm .
+	for guest in $(GO_GUESTS); do (cd plugins/$$guest && $(GUEST) -o ../../bin/plugins/$$guest.wasm .); done
 
 .PHONY: run
 run: build ## A demo upstream and the gateway with configs/loom.yaml; PORT, UPSTREAM_PORT, ADMIN_PORT, CADDY_ADMIN_PORT
@@ -40,7 +41,7 @@ dev: build ## The same with debug logging; builds and restarts when a source cha
 .PHONY: test
 test: setup guests ## All tests
 	go test -timeout 15m ./...
-	cd plugins/add-header && go test ./...
+	for guest in $(GO_GUESTS); do (cd plugins/$$guest && go test ./...); done
 	if command -v cargo >/dev/null; then cd plugins/rate-limit && cargo test --locked --quiet; else echo "not run here: the Rust plugin's own tests (cargo is missing)"; fi
 
 .PHONY: test-coverage

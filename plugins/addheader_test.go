@@ -2,9 +2,6 @@ package plugins_test
 
 import (
 	"net/http"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -12,26 +9,9 @@ import (
 	"github.com/loom-gateway/loom/internal/plugin"
 )
 
-// buildAddHeader compiles the plugin as its README says.
-func buildAddHeader(t *testing.T) []byte {
-	t.Helper()
-	file := filepath.Join(t.TempDir(), "add-header.wasm")
-	build := exec.Command("go", "build", "-ldflags=-s -w", "-trimpath", "-buildmode=c-shared", "-o", file, ".")
-	build.Dir = "add-header"
-	build.Env = append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm", "GOFLAGS=")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("building add-header: %v\n%s", err, out)
-	}
-	code, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return code
-}
-
 func TestAddHeader(t *testing.T) {
 	t.Parallel()
-	code := buildAddHeader(t)
+	code := buildGo(t, "add-header")
 
 	t.Run("headers", func(t *testing.T) {
 		t.Parallel()
