@@ -44,6 +44,10 @@ test: setup guests ## All tests
 	for guest in $(GO_GUESTS); do (cd plugins/$$guest && go test ./...); done
 	if command -v cargo >/dev/null; then cd plugins/rate-limit && cargo test --locked --quiet; else echo "not run here: the Rust plugin's own tests (cargo is missing)"; fi
 
+.PHONY: conformance
+conformance: setup guests ## The Proxy-Wasm ABI statement by statement; writes docs/conformance.md
+	go test -count=1 -timeout 15m ./internal/conformance -update
+
 .PHONY: test-coverage
 test-coverage: guests ## Statement coverage over all packages, as coverage.out and a total
 	go test -timeout 20m -coverpkg=./... -coverprofile=coverage.out ./...

@@ -31,6 +31,15 @@ import (
 //			pause_timeout <duration>
 //		}
 //		allow_on_headers_stop_iteration
+//		profile         envoy|kong|apisix|higress|google
+//		unknown_imports fail|stub
+//		tick_mode       all|leader
+//		allow_missing_abi_version
+//		skip_own_local_reply
+//		allow {
+//			functions <name>...
+//			addresses <host:port>...
+//		}
 //	}
 func readPlugin(d *caddyfile.Dispenser, into map[string]*gateway.Plugin) error {
 	args := d.RemainingArgs()
@@ -74,7 +83,14 @@ func pluginBlock(name string, p *gateway.Plugin) *block {
 			"instances":      number(&p.Instances),
 			"limits":         func(d *caddyfile.Dispenser) error { return readLimits(d, p) },
 
+			"profile":         text(&p.Profile),
+			"unknown_imports": text(&p.UnknownImports),
+			"tick_mode":       text(&p.TickMode),
+			"allow":           func(d *caddyfile.Dispenser) error { return readAllow(d, p) },
+
 			"allow_on_headers_stop_iteration": onOff(&p.AllowOnHeadersStopIteration),
+			"allow_missing_abi_version":       onOff(&p.AllowMissingABIVersion),
+			"skip_own_local_reply":            onOff(&p.SkipOwnLocalReply),
 		},
 		many: []string{"env"},
 	}
@@ -92,5 +108,18 @@ func readLimits(d *caddyfile.Dispenser, p *gateway.Plugin) error {
 		"body":          size(&p.Limits.Body),
 		"pause_timeout": duration(&p.Limits.PauseTimeout),
 	}}
+	return b.read(d)
+}
+
+func readAllow(d *caddyfile.Dispenser, p *gateway.Plugin) error {
+	if d.NextArg() {
+		return d.Errf("allow takes no value, only a block")
+	}
+	p.Allow = &gateway.PluginAllow{}
+	b := block{
+		owner: "allow",
+		words: map[string]reader{"functions": list(&p.Allow.Functions), "addresses": list(&p.Allow.Addresses)},
+		many:  []string{"functions", "addresses"},
+	}
 	return b.read(d)
 }

@@ -135,6 +135,11 @@ func (c *converter) plugin(p *Plugin) *gateway.Plugin {
 	out := &gateway.Plugin{
 		Path: p.Path, SHA256: p.SHA256, Phase: p.Phase, Priority: p.Priority, RootID: p.RootID, VMID: p.VMID, Env: p.Env,
 		FailurePolicy: p.FailurePolicy, Instances: p.Instances, AllowOnHeadersStopIteration: p.AllowOnHeadersStopIteration,
+		Profile: p.Profile, AllowMissingABIVersion: p.AllowMissingABIVersion, UnknownImports: p.UnknownImports,
+		SkipOwnLocalReply: p.SkipOwnLocalReply, TickMode: p.TickMode,
+	}
+	if a := p.Allow; a != nil {
+		out.Allow = &gateway.PluginAllow{Functions: a.Functions, Addresses: a.Addresses}
 	}
 	if p.Path == "" {
 		out.Bundled = p.Name

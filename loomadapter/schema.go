@@ -189,7 +189,19 @@ type Plugin struct {
 	Instances                   int               `yaml:"instances" doc:"Instances side by side. Default: one per processor."`
 	Limits                      *Limits           `yaml:"limits" doc:"What the plugin may use."`
 	AllowOnHeadersStopIteration bool              `yaml:"allow_on_headers_stop_iteration" doc:"Delivers body callbacks while a header callback has paused the request. Default: false."`
-	Allow                       *Feature          `yaml:"allow" need:"later" doc:"Capabilities that the plugin may use."`
+	Profile                     string            `yaml:"profile" enum:"envoy,kong,apisix,higress,google" doc:"Host whose quirks the plugin was built for. Default: as Envoy, and forgiving where Envoy refuses."`
+	AllowMissingABIVersion      bool              `yaml:"allow_missing_abi_version" doc:"Takes a module without a mark of its ABI version for one of 0.2.1. Default: false; true with profile apisix."`
+	UnknownImports              string            `yaml:"unknown_imports" enum:"fail,stub" doc:"What becomes of a module that imports hostcalls which no host has: refused, or answered with UNIMPLEMENTED. Default: fail."`
+	SkipOwnLocalReply           bool              `yaml:"skip_own_local_reply" doc:"Leaves out the plugin's response callbacks for its own answers. Default: false; true with profile google."`
+	TickMode                    string            `yaml:"tick_mode" enum:"all,leader" doc:"Whose timers run: of all instances, or of one. Default: all."`
+	Allow                       *Allow            `yaml:"allow" doc:"What the plugin may do."`
+}
+
+// Allow narrows or widens what a plugin may do.
+type Allow struct {
+	Pos       Pos        `yaml:"-"`
+	Functions StringList `yaml:"functions" doc:"Hostcalls, WASI functions and callbacks that the plugin may use, by the ABI's names. Default: all."`
+	Addresses StringList `yaml:"addresses" doc:"host:port that the plugin may call besides the upstreams. Default: none."`
 }
 
 // Limits bound a plugin.

@@ -71,5 +71,10 @@ func (v *validator) plugins() {
 			v.errorf(p.Pos, "path is missing: name the .wasm file (bundled in the binary are %s)", strings.Join(plugins.BundledNames(), ", "))
 		}
 		v.notNegative(p.Pos, "instances", p.Instances)
+		if p.Allow != nil {
+			for _, address := range p.Allow.Addresses {
+				v.address(address, p.Allow.Pos.key("addresses"), false)
+			}
+		}
 	}
 }

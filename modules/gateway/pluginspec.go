@@ -1,0 +1,107 @@
+package gateway
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/loom-gateway/loom/internal/plugin"
+	"github.com/loom-gateway/loom/internal/proxywasm"
+	"github.com/loom-gateway/loom/plugins"
+)
+
+// source names where the module comes from, for errors.
+func (p *Plugin) source() string {
+	if p.Bundled != "" {
+		return "the binary"
+	}
+	return p.Path
+}
+
+// spec reads the module and puts the settings into the engine's words.
+func (p *Plugin) spec(name string) (plugin.Spec, error) {
+	if p == nil {
+		p = &Plugin{}
+	}
+	code, err := p.code()
+	if err != nil {
+		return plugin.Spec{}, err
+	}
+	s := plugin.Spec{
+		Name: name, Code: code, SHA256: p.SHA256, VMID: p.VMID, VMConfig: p.VMConfig, RootID: p.RootID, Config: p.Config,
+		Env: p.Env, Phase: p.Phase, FailurePolicy: plugin.Policy(p.FailurePolicy), Instances: p.Instances,
+		AllowOnHeadersStopIteration: p.AllowOnHeadersStopIteration, AllowMissingABIVersion: p.AllowMissingABIVersion,
+		SkipOwnLocalReply: p.SkipOwnLocalReply, Profile: proxywasm.Profile(p.Profile), TickMode: plugin.TickMode(p.TickMode),
+		StubUnknownImports: p.UnknownImports == stubImports,
+	}
+	if p.Allow != nil {
+		s.Allow = plugin.Allow{Functions: p.Allow.Functions, Addresses: p.Allow.Addresses}
+	}
+	if err := p.checkWords(); err != nil {
+		return s, err
+	}
+	if p.Instances < 0 {
+		return s, fmt.Errorf("instances %d: write a number above 0, or leave it out for one per processor", p.Instances)
+	}
+	if p.Limits != nil {
+		err = p.Limits.apply(&s)
+	}
+	return s, err
+}
+
+// checkWords refuses a setting that is not one of its words.
+func (p *Plugin) checkWords() error {
+	for _, setting := range []struct {
+		name, value string
+		words       []string
+	}{
+		{"failure_policy", p.FailurePolicy, plugin.Policies()},
+		{"profile", p.Profile, proxywasm.Profiles()},
+		{"unknown_imports", p.UnknownImports, []string{"fail", stubImports}},
+		{"tick_mode", p.TickMode, plugin.TickModes()},
+	} {
+		if setting.value != "" && !slices.Contains(setting.words, setting.value) {
+			return fmt.Errorf("unknown %s %q: write one of %q", setting.name, setting.value, setting.words)
+		}
+	}
+	return nil
+}
+
+// stubImports is the word of unknown_imports that lets a module load.
+const stubImports = "stub"
+
+func (p *Plugin) code() ([]byte, error) {
+	switch {
+	case p.Path != "" && p.Bundled != "":
+		return nil, errors.New("path and bundled are both set: keep one")
+	case p.Path == "" && p.Bundled == "":
+		return nil, errors.New("neither path nor bundled is set: name the .wasm file")
+	case p.Path != "":
+		return os.ReadFile(p.Path)
+	}
+	code, ok := plugins.Bundled(p.Bundled)
+	if !ok {
+		return nil, fmt.Errorf("no bundled plugin %q: there are %q", p.Bundled, plugins.BundledNames())
+	}
+	return code, nil
+}
+
+// pageSize is a page of WebAssembly memory.
+const pageSize = 64 << 10
+
+func (l *PluginLimits) apply(s *plugin.Spec) error {
+	if l.Memory < 0 || l.Body < 0 || l.CallTimeout < 0 || l.StartTimeout < 0 || l.PauseTimeout < 0 {
+		return errors.New("limits: a limit is below zero")
+	}
+	if l.Memory > 4<<30 {
+		return fmt.Errorf("limits: memory of %d bytes is more than WebAssembly's 4 GiB", l.Memory)
+	}
+	s.Limits = proxywasm.Limits{
+		MemoryPages: uint32((l.Memory + pageSize - 1) / pageSize),
+		CallTimeout: time.Duration(l.CallTimeout), StartTimeout: time.Duration(l.StartTimeout),
+	}
+	s.BodyLimit, s.PauseTimeout = l.Body, time.Duration(l.PauseTimeout)
+	return nil
+}
