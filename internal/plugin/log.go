@@ -38,6 +38,22 @@ func (g guestLog) Log(level abi.LogLevel, msg string) {
 	}
 }
 
+// Refused writes one line about a hostcall that failed.
+func (g guestLog) Refused(r proxywasm.Refusal) {
+	fields := []zap.Field{
+		zap.String("plugin", g.plugin), zap.Uint32("context", r.Context), zap.String("callback", r.Callback),
+		zap.String("hostcall", r.Hostcall), zap.Stringer("status", r.Status), zap.String("reason", r.Reason),
+	}
+	if r.About != "" {
+		fields = append(fields, zap.String("about", r.About))
+	}
+	fields = append(fields, zap.String("section", r.Section))
+	if r.Unreported > 0 {
+		fields = append(fields, zap.Int("unreported", r.Unreported))
+	}
+	g.log.get().Warn("a hostcall of the plugin failed", fields...)
+}
+
 // zapLevel maps the ABI's levels; critical is an error here, for it must not end the process.
 func zapLevel(level abi.LogLevel) zapcore.Level {
 	switch level {

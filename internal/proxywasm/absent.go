@@ -34,6 +34,7 @@ func (h Host) orDefaults() Host {
 
 func (absent) Enabled(abi.LogLevel) bool             { return false }
 func (absent) Log(abi.LogLevel, string)              {}
+func (absent) Refused(Refusal)                       {}
 func (absent) Register(string, func(uint32)) uint32  { return 0 }
 func (absent) Resolve(string, string) (uint32, bool) { return 0, false }
 func (absent) Enqueue(uint32, []byte) abi.Status     { return abi.StatusNotFound }

@@ -93,12 +93,12 @@ func (in *Instance) call(fn api.Function, at scope, otherwise uint32, args ...ui
 	if fn == nil {
 		return otherwise, nil
 	}
-	in.current, in.effective = at, at
+	in.current, in.effective, in.running, in.reason = at, at, fn, ""
 	copy(in.stack[:], args)
 	in.module.watchdog.begin(in, in.allowance)
 	err := fn.CallWithStack(in.ctx, in.stack[:max(len(args), len(fn.Definition().ResultTypes()))])
 	in.module.watchdog.end(in)
-	in.current, in.effective = scope{}, scope{}
+	in.current, in.effective, in.running = scope{}, scope{}, nil
 	if err != nil {
 		return 0, in.die(exportName(fn), err)
 	}
@@ -114,6 +114,14 @@ func exportName(fn api.Function) string {
 		return names[0]
 	}
 	return fn.Definition().Name()
+}
+
+// callback names the export that runs, for the log.
+func (in *Instance) callback() string {
+	if in.running == nil {
+		return "the module's start section"
+	}
+	return exportName(in.running)
 }
 
 // ErrOverdue is the reason of an instance whose guest code ran longer than its limit.

@@ -24,6 +24,8 @@ type Logger interface {
 	// Enabled says whether a message of this level would be written; proxy_get_log_level is derived from it.
 	Enabled(level abi.LogLevel) bool
 	Log(level abi.LogLevel, msg string)
+	// Refused reports a hostcall that failed. It is called now and then, not for each failure.
+	Refused(r Refusal)
 }
 
 // SharedData is the key-value store of one vm_id (ABI: proxy_get_shared_data, proxy_set_shared_data).

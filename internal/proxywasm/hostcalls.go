@@ -164,11 +164,12 @@ func (h hostcall) adapt(answers bool) api.GoModuleFunc {
 			panic(fmt.Errorf("%s was called while the module starts or allocates, when only logging is permitted", h.name))
 		}
 		status := h.call(in, stack)
-		if status != abi.StatusOK && status != abi.StatusNotFound {
-			in.reportRefusal(h.name, status)
+		answer := abi.Survive(h.name, status)
+		if status != abi.StatusOK || in.reason != "" {
+			in.reportRefusal(h.name, status, answer)
 		}
 		if answers {
-			stack[0] = uint64(abi.Survive(h.name, status))
+			stack[0] = uint64(answer)
 		}
 	}
 }

@@ -51,7 +51,9 @@ type Instance struct {
 	scopes     map[uint32]scope
 	lastID     uint32
 	ticking    bool
-	refusals   map[string]bool
+	running    api.Function // the callback that runs
+	reason     string       // why the running hostcall does not do what it was asked for, see refuse
+	about      string       // what that is about
 	callouts   callouts
 	scratch    []byte     // reused for answers that are built up
 	pairs      []abi.Pair // likewise
@@ -94,7 +96,7 @@ func instanceOf(ctx context.Context, mod api.Module) *Instance {
 func (m *Module) NewInstance(ctx context.Context, c VMConfig, h Host) (*Instance, error) {
 	in := &Instance{
 		module: m, host: h.orDefaults(), vm: c, env: environment(c.Env), began: time.Now(),
-		scopes: map[uint32]scope{}, refusals: map[string]bool{}, allowance: m.options.Limits.StartTimeout,
+		scopes: map[uint32]scope{}, allowance: m.options.Limits.StartTimeout,
 		callouts: callouts{open: map[uint32]*callout{}},
 	}
 	in.mu.Lock()

@@ -69,18 +69,5 @@ func (in *Instance) getLogLevel(p params) abi.Status {
 	return in.putUint32(p.u32(0), uint32(level))
 }
 
-// warnOnce logs something about the guest once in an instance's life.
-func (in *Instance) warnOnce(message string) {
-	if in.refusals[message] {
-		return
-	}
-	in.refusals[message] = true
-	in.host.Log.Log(abi.LogWarn, message)
-}
-
-// reportRefusal says, once per hostcall and status, that a hostcall was refused.
-func (in *Instance) reportRefusal(hostcall string, status abi.Status) {
-	if in.host.Log.Enabled(abi.LogDebug) && status != abi.StatusCasMismatch && status != abi.StatusEmpty {
-		in.warnOnce(fmt.Sprintf("hostcall %s answered %s in context %d", hostcall, status, in.current.id))
-	}
-}
+// warnOnce records what the running hostcall leaves out although it answers OK.
+func (in *Instance) warnOnce(reason string) { _ = in.refuse(abi.StatusOK, reason) }

@@ -45,6 +45,7 @@ type Module struct {
 	info     Info
 	watchdog *watchdog
 	callable [7]bool // by abi.Callback: exported and permitted
+	refusals refusals
 }
 
 // Info says what a module is.

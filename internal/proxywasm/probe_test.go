@@ -18,8 +18,9 @@ const probePath = "../../plugins/probe/probe.wasm"
 
 // recorder is a Logger that keeps what the probe wrote, without the context ids.
 type recorder struct {
-	mu    sync.Mutex
-	lines []string
+	mu      sync.Mutex
+	lines   []string
+	refused []Refusal
 }
 
 func (r *recorder) Enabled(abi.LogLevel) bool { return true }
@@ -28,6 +29,12 @@ func (r *recorder) Log(_ abi.LogLevel, msg string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.lines = append(r.lines, strings.TrimPrefix(msg, "probe: "))
+}
+
+func (r *recorder) Refused(f Refusal) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.refused = append(r.refused, f)
 }
 
 func (r *recorder) all() []string {
