@@ -85,7 +85,7 @@ xcaddy: ## bin/caddy: Caddy with Loom in it, as `xcaddy build --with` makes it
 	bin/xcaddy build v2.11.9 --with github.com/loom-gateway/loom@v0.0.0=. --output bin/caddy  # the version keeps Go from asking for the latest
 
 .PHONY: wasm
-wasm: guests ## Rebuild the committed guests whose toolchain is installed (Rust, C, WebAssembly text)
+wasm: guests ## Rebuild the committed guests whose toolchain is installed (Rust, C, TypeScript, WebAssembly text)
 	plugins/build-all.sh
 
 .PHONY: setup

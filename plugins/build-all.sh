@@ -21,9 +21,10 @@ build() {
 	for name in "${@:2}"; do "./$1" "$name" "$name/$name.wasm"; done
 }
 
-rust=(*/Cargo.toml) c=(*/*.c)
+rust=(*/Cargo.toml) c=(*/*.c) ts=(*/package.json)
 build build-rust.sh $(printf '%s\n' "${rust[@]%/*}" | sort -u)
 build build-c.sh $(printf '%s\n' "${c[@]%/*}" | sort -u)
+build build-ts.sh $(printf '%s\n' "${ts[@]%/*}" | sort -u)
 
 if ready build-wat.sh "the guests in WebAssembly text"; then
 	for text in ../internal/*/testdata/*.wat; do ./build-wat.sh "$text" "${text%.wat}.wasm"; done

@@ -69,8 +69,10 @@ func rebuild(t *testing.T, name string) []byte {
 func buildScript(t *testing.T, name string) string {
 	t.Helper()
 	script := "./build-c.sh"
-	if _, err := os.Stat(filepath.Join(name, "Cargo.toml")); err == nil {
-		script = "./build-rust.sh"
+	for sign, other := range map[string]string{"Cargo.toml": "./build-rust.sh", "package.json": "./build-ts.sh"} {
+		if _, err := os.Stat(filepath.Join(name, sign)); err == nil {
+			script = other
+		}
 	}
 	needToolchain(t, script)
 	return script
