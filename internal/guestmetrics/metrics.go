@@ -47,6 +47,8 @@ type Metrics struct {
 	list   []*metric // by id; 0 is overflow
 }
 
+// metricKey has the name as the label shows it, so that two names that look alike there are one series and not a page
+// that Prometheus refuses.
 type metricKey struct {
 	kind abi.MetricType
 	name string
@@ -63,6 +65,7 @@ type metric struct {
 func (m *Metrics) Define(kind abi.MetricType, name string) (uint32, abi.Status) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	name = strings.ToValidUTF8(name, "\uFFFD")
 	key := metricKey{kind, name}
 	if id, ok := m.ids[key]; ok {
 		return id, abi.StatusOK
@@ -75,35 +78,43 @@ func (m *Metrics) Define(kind abi.MetricType, name string) (uint32, abi.Status) 
 	return id, abi.StatusOK
 }
 
-// newMetric names the metric after the guest's name as far as Prometheus takes it; the label `name` has it as it was, so
-// that two names that come out alike stay apart.
+// newMetric names the metric after the guest's name; the label `name` has it as it was, so that two names that come out
+// alike stay apart.
 func (m *Metrics) newMetric(kind abi.MetricType, name string) *metric {
 	made := &metric{kind: kind}
 	const help = "Defined by a Proxy-Wasm plugin."
-	labels := prometheus.Labels{"plugin": m.plugin, "name": strings.ToValidUTF8(name, "\uFFFD")}
-	full := "loom_guest_" + sanitized(name)
+	labels := prometheus.Labels{"plugin": m.plugin, "name": name}
+	full := exportedName(kind, name)
 	read := func() float64 { return float64(made.value.Load()) }
 	switch kind {
 	case abi.MetricCounter:
-		made.collector = prometheus.NewCounterFunc(prometheus.CounterOpts{Name: full + "_total", Help: help, ConstLabels: labels}, read)
+		made.collector = prometheus.NewCounterFunc(prometheus.CounterOpts{Name: full, Help: help, ConstLabels: labels}, read)
 	case abi.MetricGauge:
 		made.collector = prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: full, Help: help, ConstLabels: labels}, read)
 	default:
 		made.histogram = prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name: full + "_distribution", Help: help, ConstLabels: labels, Buckets: prometheus.ExponentialBuckets(1, 4, 16),
+			Name: full, Help: help, ConstLabels: labels, Buckets: prometheus.ExponentialBuckets(1, 4, 16),
 		})
 		made.collector = made.histogram
 	}
 	return made
 }
 
-func sanitized(name string) string {
-	return strings.Map(func(r rune) rune {
-		if r == '_' || (r >= '0' && r <= '9') || (r >= 'a' && r <= 'z') || (r >= 'A' && r <= 'Z') {
-			return r
+// add stops at the ends of the range: a counter that wraps around would be a negative one.
+func (m *metric) add(delta int64) {
+	for {
+		old := m.value.Load()
+		sum := old + delta
+		switch {
+		case delta > 0 && sum < old:
+			sum = math.MaxInt64
+		case delta < 0 && sum > old:
+			sum = math.MinInt64
 		}
-		return '_'
-	}, name)
+		if m.value.CompareAndSwap(old, sum) {
+			return
+		}
+	}
 }
 
 // get finds a metric; ok is false for an unknown id, and m nil for the overflow.
@@ -116,7 +127,7 @@ func (m *Metrics) get(id uint32) (found *metric, ok bool) {
 	return m.list[id], true
 }
 
-// Increment adds to a counter, which takes nothing below zero, or to a gauge.
+// Increment adds to a counter, which takes only what is above zero, or to a gauge.
 func (m *Metrics) Increment(id uint32, delta int64) abi.Status {
 	found, ok := m.get(id)
 	switch {
@@ -124,14 +135,14 @@ func (m *Metrics) Increment(id uint32, delta int64) abi.Status {
 		return abi.StatusNotFound
 	case found == nil:
 		return abi.StatusOK
-	case found.kind == abi.MetricHistogram || (found.kind == abi.MetricCounter && delta < 0):
+	case found.kind == abi.MetricHistogram || (found.kind == abi.MetricCounter && delta <= 0):
 		return abi.StatusBadArgument
 	}
-	found.value.Add(delta)
+	found.add(delta)
 	return abi.StatusOK
 }
 
-// Record adds to a counter, sets a gauge, or observes in a histogram.
+// Record adds to a counter, sets a gauge, which may be a negative number in two's complement, or observes in a histogram.
 func (m *Metrics) Record(id uint32, value uint64) abi.Status {
 	found, ok := m.get(id)
 	switch {
@@ -142,9 +153,9 @@ func (m *Metrics) Record(id uint32, value uint64) abi.Status {
 	case found.kind == abi.MetricHistogram:
 		found.histogram.Observe(float64(value))
 	case found.kind == abi.MetricCounter:
-		found.value.Add(int64(min(value, math.MaxInt64)))
+		found.add(int64(min(value, math.MaxInt64)))
 	default:
-		found.value.Store(int64(min(value, math.MaxInt64)))
+		found.value.Store(int64(value))
 	}
 	return abi.StatusOK
 }

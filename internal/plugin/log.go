@@ -2,12 +2,24 @@ package plugin
 
 import (
 	"sync/atomic"
+	"time"
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
+	"golang.org/x/time/rate"
 
 	"github.com/loom-gateway/loom/internal/proxywasm"
 	"github.com/loom-gateway/loom/internal/proxywasm/abi"
+)
+
+const (
+	// logRate is how many lines a second all instances of a plugin may log, and logBurst how many at once: far more than
+	// a plugin that is well writes, and far less than what fills a disk in a night.
+	logRate  = 1000
+	logBurst = 5000
+
+	// logReport is how long after the first dropped line the log says how many were dropped.
+	logReport = time.Second
 )
 
 // logSwitch is the logger of the running config. A plugin outlives configs, so it must not keep one.
@@ -22,28 +34,61 @@ func (s *logSwitch) set(l *zap.Logger) {
 
 func (s *logSwitch) get() *zap.Logger { return s.current.Load() }
 
-// guestLog is what the guests write to.
+// guestLog is what the guests of one plugin write to. A flood is dropped and counted: it neither blocks the guest nor fills
+// the disk.
 type guestLog struct {
-	log    *logSwitch
-	plugin string
+	log     *logSwitch
+	fields  []zap.Field
+	limit   *rate.Limiter
+	dropped atomic.Int64
 }
 
-func (g guestLog) Enabled(level abi.LogLevel) bool {
+func newGuestLog(log *logSwitch, s Spec) *guestLog {
+	return &guestLog{
+		log:    log,
+		fields: []zap.Field{zap.String("plugin", s.Name), zap.String("root_id", s.RootID), zap.String("vm_id", s.VMID)},
+		limit:  rate.NewLimiter(logRate, logBurst),
+	}
+}
+
+// Enabled implements proxywasm.Logger.
+func (g *guestLog) Enabled(level abi.LogLevel) bool {
 	return g.log.get().Core().Enabled(zapLevel(level))
 }
 
-func (g guestLog) Log(level abi.LogLevel, msg string) {
-	if entry := g.log.get().Check(zapLevel(level), msg); entry != nil {
-		entry.Write(zap.String("plugin", g.plugin))
+// Log implements proxywasm.Logger.
+func (g *guestLog) Log(level abi.LogLevel, msg string, at proxywasm.LogOrigin) {
+	entry := g.log.get().Check(zapLevel(level), msg)
+	if entry == nil {
+		return
+	}
+	if !g.limit.Allow() {
+		if g.dropped.Add(1) == 1 {
+			time.AfterFunc(logReport, g.report)
+		}
+		return
+	}
+	fields := append(g.fields[:len(g.fields):len(g.fields)],
+		zap.Uint32("root_context", at.Root), zap.Uint32("context", at.Context))
+	if at.RequestID != "" {
+		fields = append(fields, zap.String("request_id", at.RequestID))
+	}
+	entry.Write(fields...)
+}
+
+// report says how many lines were dropped since the last report.
+func (g *guestLog) report() {
+	if n := g.dropped.Swap(0); n > 0 {
+		g.log.get().Warn("a plugin logs more than its rate; lines were dropped", append(g.fields[:len(g.fields):len(g.fields)],
+			zap.Int64("dropped", n), zap.Int("lines_per_second", logRate))...)
 	}
 }
 
 // Refused writes one line about a hostcall that failed.
-func (g guestLog) Refused(r proxywasm.Refusal) {
-	fields := []zap.Field{
-		zap.String("plugin", g.plugin), zap.Uint32("context", r.Context), zap.String("callback", r.Callback),
-		zap.String("hostcall", r.Hostcall), zap.Stringer("status", r.Status), zap.String("reason", r.Reason),
-	}
+func (g *guestLog) Refused(r proxywasm.Refusal) {
+	fields := append(g.fields[:len(g.fields):len(g.fields)],
+		zap.Uint32("context", r.Context), zap.String("callback", r.Callback),
+		zap.String("hostcall", r.Hostcall), zap.Stringer("status", r.Status), zap.String("reason", r.Reason))
 	if r.About != "" {
 		fields = append(fields, zap.String("about", r.About))
 	}
@@ -68,4 +113,4 @@ func zapLevel(level abi.LogLevel) zapcore.Level {
 }
 
 // Interface guard
-var _ proxywasm.Logger = guestLog{}
+var _ proxywasm.Logger = (*guestLog)(nil)

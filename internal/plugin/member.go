@@ -57,6 +57,7 @@ func (p *Plugin) onDeath(m *member, cause error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.publish()
+	p.startTimers()
 	if p.spec.FailurePolicy == PolicyClosed || p.life.Err() != nil {
 		return
 	}
@@ -103,6 +104,7 @@ func (p *Plugin) tryReplace(old *member, deaths int) error {
 		c.in.Delete(old)
 	}
 	p.publish()
+	p.startTimers()
 	p.log.get().Info("plugin instance replaced", zap.String("plugin", p.spec.Name))
 	return old.instance.Close(p.life)
 }
@@ -120,9 +122,6 @@ func (p *Plugin) catchUp(fresh *member) error {
 		if p.contexts[c.config] != c {
 			fresh.drop(c)
 		}
-	}
-	if p.started {
-		fresh.instance.Start()
 	}
 	return nil
 }

@@ -41,10 +41,12 @@ type Plugin struct {
 	calls  callout.Caller
 	stats  proxywasm.Metrics
 	log    logSwitch
-	traps  atomic.Int64
-	life   context.Context // ends when the plugin is freed
-	end    context.CancelFunc
-	jobs   sync.WaitGroup // replacements under way
+	// guestLog is what the guests write to.
+	guestLog *guestLog
+	traps    atomic.Int64
+	life     context.Context // ends when the plugin is freed
+	end      context.CancelFunc
+	jobs     sync.WaitGroup // replacements under way
 
 	live atomic.Pointer[[]*member] // what streams pick from
 	next atomic.Uint32
@@ -54,6 +56,7 @@ type Plugin struct {
 	members  []*member
 	contexts map[string]*Context // by configuration
 	started  bool
+	leader   *member // whose timers run, with TickLeader
 
 	count   sync.Mutex // guards what follows, and users and streams of every Context
 	streams int
@@ -70,6 +73,7 @@ func Open(ctx context.Context, s Spec, d Deps) (*Plugin, error) {
 	p := &Plugin{spec: s, space: d.Shared.Open(s.VMID), stats: d.Metrics, contexts: map[string]*Context{}}
 	p.life, p.end = context.WithCancel(context.Background())
 	p.SetLogger(d.Log)
+	p.guestLog = newGuestLog(&p.log, s)
 	p.SetUpstreams(d.Upstreams)
 	if err := p.open(ctx, d.CacheDir); err != nil {
 		p.free()
@@ -138,9 +142,7 @@ func (p *Plugin) Start() {
 	}
 	p.started = true
 	p.calls.Start()
-	for _, m := range p.members {
-		m.instance.Start()
-	}
+	p.startTimers()
 }
 
 // Context returns the plugin with another configuration: one more plugin context in every instance. The same
@@ -264,13 +266,14 @@ func (p *Plugin) free() {
 		_ = p.cache.Close(ctx)
 	}
 	p.space.Close()
+	p.guestLog.report()
 }
 
 // newMember makes one instance with the given contexts. It is not in the pool yet.
 func (p *Plugin) newMember(ctx context.Context, contexts []*Context) (*member, error) {
 	in, err := p.module.NewInstance(ctx, proxywasm.VMConfig{
 		VMID: p.spec.VMID, Configuration: p.spec.VMConfig, Env: p.spec.Env,
-	}, proxywasm.Host{Log: guestLog{&p.log, p.spec.Name}, Shared: p.space, Queues: p.space, Calls: &p.calls, Metrics: p.stats})
+	}, proxywasm.Host{Log: p.guestLog, Shared: p.space, Queues: p.space, Calls: &p.calls, Metrics: p.stats})
 	if err != nil {
 		return nil, err
 	}

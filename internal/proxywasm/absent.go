@@ -33,7 +33,7 @@ func (h Host) orDefaults() Host {
 }
 
 func (absent) Enabled(abi.LogLevel) bool             { return false }
-func (absent) Log(abi.LogLevel, string)              {}
+func (absent) Log(abi.LogLevel, string, LogOrigin)   {}
 func (absent) Refused(Refusal)                       {}
 func (absent) Register(string, func(uint32)) uint32  { return 0 }
 func (absent) Resolve(string, string) (uint32, bool) { return 0, false }

@@ -23,9 +23,18 @@ type Host struct {
 type Logger interface {
 	// Enabled says whether a message of this level would be written; proxy_get_log_level is derived from it.
 	Enabled(level abi.LogLevel) bool
-	Log(level abi.LogLevel, msg string)
+	Log(level abi.LogLevel, msg string, at LogOrigin)
 	// Refused reports a hostcall that failed. It is called now and then, not for each failure.
 	Refused(r Refusal)
+}
+
+// LogOrigin is where in the guest a message comes from.
+type LogOrigin struct {
+	// Root is the id of the plugin context, 0 while the instance starts. Context is the one whose callback runs: the
+	// same as Root outside of streams.
+	Root, Context uint32
+	// RequestID is the property request.id of the stream; empty without one.
+	RequestID string
 }
 
 // SharedData is the key-value store of one vm_id (ABI: proxy_get_shared_data, proxy_set_shared_data).

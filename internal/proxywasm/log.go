@@ -32,7 +32,20 @@ func (in *Instance) logBytes(level abi.LogLevel, message []byte) {
 	if len(cut) < len(message) {
 		text += fmt.Sprintf("… (%d bytes more)", len(message)-len(cut))
 	}
-	in.host.Log.Log(level, text)
+	in.host.Log.Log(level, text, in.origin())
+}
+
+// origin says whose callback runs.
+func (in *Instance) origin() LogOrigin {
+	at := LogOrigin{Context: in.current.id}
+	if in.current.plugin != nil {
+		at.Root = in.current.plugin.id
+	}
+	if s := in.current.stream; s != nil && s.ex != nil {
+		id, _ := s.ex.Property(abi.PropertyPath("request\x00id"), nil) // not in.scratch: the guest may log as it allocates
+		at.RequestID = string(id)
+	}
+	return at
 }
 
 // visible replaces control characters and broken UTF-8.

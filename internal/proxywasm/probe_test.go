@@ -25,7 +25,7 @@ type recorder struct {
 
 func (r *recorder) Enabled(abi.LogLevel) bool { return true }
 
-func (r *recorder) Log(_ abi.LogLevel, msg string) {
+func (r *recorder) Log(_ abi.LogLevel, msg string, _ LogOrigin) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.lines = append(r.lines, strings.TrimPrefix(msg, "probe: "))

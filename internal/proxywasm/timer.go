@@ -58,3 +58,10 @@ func (in *Instance) stopTimers() {
 		}
 	}
 }
+
+// Ticking reports whether timers may run, see Start.
+func (in *Instance) Ticking() bool {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	return in.ticking
+}
