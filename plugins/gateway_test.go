@@ -38,8 +38,15 @@ const routeHeader = "X-Test-Route"
 // open starts a plugin in the real engine.
 func open(t *testing.T, spec plugin.Spec) (*plugin.Plugin, *observer.ObservedLogs, error) {
 	t.Helper()
+	return openWith(t, spec, plugin.Deps{})
+}
+
+// openWith does the same with more of the gateway.
+func openWith(t *testing.T, spec plugin.Spec, deps plugin.Deps) (*plugin.Plugin, *observer.ObservedLogs, error) {
+	t.Helper()
 	core, logs := observer.New(zap.DebugLevel)
-	p, err := plugin.Open(context.Background(), spec, plugin.Deps{CacheDir: compiled, Shared: shared.NewStore(), Log: zap.New(core)})
+	deps.CacheDir, deps.Shared, deps.Log = compiled, shared.NewStore(), zap.New(core)
+	p, err := plugin.Open(context.Background(), spec, deps)
 	if err == nil {
 		p.Start()
 		t.Cleanup(p.Close)
