@@ -115,14 +115,16 @@ func (a answer) Get(name []byte) (string, bool) {
 	return "", false
 }
 
-// Add, Set, Remove and Replace are never called: the map is not writable.
-func (answer) Add([]byte, []byte) {}
+const readOnly = "the answer to a call cannot be changed"
+
+// Add implements proxywasm.HeaderMap.
+func (answer) Add([]byte, []byte) string { return readOnly }
 
 // Set implements proxywasm.HeaderMap.
-func (answer) Set([]byte, []byte) {}
+func (answer) Set([]byte, []byte) string { return readOnly }
 
 // Remove implements proxywasm.HeaderMap.
-func (answer) Remove([]byte) {}
+func (answer) Remove([]byte) string { return readOnly }
 
 // Replace implements proxywasm.HeaderMap.
-func (answer) Replace([]abi.Pair) {}
+func (answer) Replace([]abi.Pair) string { return readOnly }

@@ -13,7 +13,7 @@ import (
 )
 
 // phase says which maps and buffers a guest may see. The request and the response move independently.
-type phase uint32
+type phase uint8
 
 const (
 	phaseIdle phase = iota // no callback of this direction: nothing of it may be touched
@@ -29,9 +29,11 @@ type exchange struct {
 	stream  *plugin.Stream
 	began   time.Time
 
-	requestPhase, responsePhase atomic.Uint32
-	logging                     atomic.Bool // the stream ends: everything is there to read
-	skipping                    atomic.Bool // the plugin failed open: no more callbacks
+	// Under the instance's lock, see Enter.
+	requestPhase, responsePhase phase
+	logging                     bool // the stream ends: everything is there to read
+
+	skipping atomic.Bool // the plugin failed open: no more callbacks
 
 	requestMap  requestHeaders
 	forwarded   atomic.Bool // the request's head belongs to the next handler now
@@ -67,7 +69,6 @@ func (x *exchange) finish() {
 	if x.bodyReader != nil {
 		x.bodyReader.abandon()
 	}
-	x.logging.Store(true)
 	x.stream.Finish()
 }
 
@@ -113,11 +114,11 @@ func (x *exchange) outcomeOf(v proxywasm.Verdict) error {
 	return nil
 }
 
-// wait holds the exchange until the plugin lets it go on.
-func (x *exchange) wait(dir abi.StreamType) error {
+// wait holds the exchange, whose callback c has paused it, until the plugin lets it go on.
+func (x *exchange) wait(c abi.Callback) error {
 	ctx, cancel := context.WithTimeoutCause(x.request.Context(), x.filter.plugin.PauseTimeout(), errPauseTimeout)
 	defer cancel()
-	v := x.stream.Wait(ctx, dir)
+	v := x.stream.Wait(ctx, c)
 	if v.Err == nil || ctx.Err() == nil {
 		return x.outcomeOf(v)
 	}
@@ -127,9 +128,38 @@ func (x *exchange) wait(dir abi.StreamType) error {
 	return &Error{Status: http.StatusGatewayTimeout, Reason: "plugin " + x.filter.plugin.Name() + " paused", Err: errPauseTimeout}
 }
 
+// Enter implements proxywasm.Exchange.
+func (x *exchange) Enter(c abi.Callback) {
+	switch c {
+	case abi.OnRequestHeaders:
+		x.requestPhase = phaseHeaders
+	case abi.OnRequestBody:
+		x.requestPhase = phaseBody
+	case abi.OnRequestTrailers:
+		x.requestPhase = phaseTrailers
+	case abi.OnResponseHeaders:
+		x.responsePhase = phaseHeaders
+	case abi.OnResponseBody:
+		x.responsePhase = phaseBody
+	case abi.OnResponseTrailers:
+		x.responsePhase = phaseTrailers
+	case abi.OnLog:
+		x.logging = true
+	}
+}
+
+// Leave implements proxywasm.Exchange.
+func (x *exchange) Leave(dir abi.StreamType) {
+	if dir == abi.StreamHTTPRequest {
+		x.requestPhase = phaseIdle
+		return
+	}
+	x.responsePhase = phaseIdle
+}
+
 // Headers implements proxywasm.Exchange.
 func (x *exchange) Headers(t abi.MapType) (proxywasm.HeaderMap, bool) {
-	request, response, logging := phase(x.requestPhase.Load()), phase(x.responsePhase.Load()), x.logging.Load()
+	request, response, logging := x.requestPhase, x.responsePhase, x.logging
 	switch t {
 	case abi.MapHTTPRequestHeaders:
 		if request != phaseIdle || response != phaseIdle || logging {
@@ -154,9 +184,9 @@ func (x *exchange) Headers(t abi.MapType) (proxywasm.HeaderMap, bool) {
 // Body implements proxywasm.Exchange.
 func (x *exchange) Body(t abi.BufferType) *proxywasm.Body {
 	switch {
-	case t == abi.BufferHTTPRequestBody && hasBody(phase(x.requestPhase.Load()), &x.input):
+	case t == abi.BufferHTTPRequestBody && hasBody(x.requestPhase, &x.input):
 		return &x.input
-	case t == abi.BufferHTTPResponseBody && hasBody(phase(x.responsePhase.Load()), &x.response.output):
+	case t == abi.BufferHTTPResponseBody && hasBody(x.responsePhase, &x.response.output):
 		return &x.response.output
 	}
 	return nil
@@ -165,13 +195,6 @@ func (x *exchange) Body(t abi.BufferType) *proxywasm.Body {
 // hasBody: before trailers no body callback says that the body has ended, so what is held can still be rewritten in theirs.
 func hasBody(p phase, body *proxywasm.Body) bool {
 	return p == phaseBody || p == phaseTrailers && body.Len() > 0
-}
-
-// during runs a callback of a direction, and what it waits for, in a phase.
-func during(at *atomic.Uint32, p phase, run func() error) error {
-	at.Store(uint32(p))
-	defer at.Store(uint32(phaseIdle))
-	return run()
 }
 
 // Interface guards

@@ -69,19 +69,39 @@ func count(h http.Header) int {
 	return n
 }
 
-// field checks what a guest wants to write. Bytes that could split a message never reach net/http.
-func field(name, value []byte) (string, string, bool) {
-	n, v := string(name), string(value)
-	return n, v, httpguts.ValidHeaderFieldName(n) && httpguts.ValidHeaderFieldValue(v)
+// Why a map does not take what a guest writes.
+const (
+	badName     = "the name of a header has bytes that a name must not have; the header was left out"
+	badValue    = "the value of a header has control characters (a line break, a NUL); the header was left out"
+	badPseudo   = "a pseudo header was given a value that it cannot have, or does not exist; it stays as it was"
+	badFraming  = "transfer-encoding and content-length follow from the body; what was written to them was left out"
+	fixedPseudo = "a pseudo header cannot be removed, for there is no message without it; it stays as it was"
+)
+
+// check says what is wrong with a field. Bytes that could split a message never reach net/http.
+func check(name, value string) (refused string) {
+	switch {
+	case !httpguts.ValidHeaderFieldName(name):
+		return badName
+	case !httpguts.ValidHeaderFieldValue(value):
+		return badValue
+	}
+	return ""
 }
 
-func replaceAll(h http.Header, pairs []abi.Pair) {
+func replaceAll(h http.Header, pairs []abi.Pair) (refused string) {
 	clear(h)
 	for _, p := range pairs {
-		if !strings.HasPrefix(p.Name, ":") && httpguts.ValidHeaderFieldName(p.Name) && httpguts.ValidHeaderFieldValue(p.Value) {
-			h.Add(p.Name, p.Value)
+		if strings.HasPrefix(p.Name, ":") {
+			continue
 		}
+		if problem := check(p.Name, p.Value); problem != "" {
+			refused = problem
+			continue
+		}
+		h.Add(p.Name, p.Value)
 	}
+	return refused
 }
 
 // trailerMap is a map of trailers, which may not exist yet.
@@ -90,21 +110,23 @@ type trailerMap struct{ header *http.Header }
 func (m *trailerMap) Len() int                              { return count(*m.header) }
 func (m *trailerMap) AppendPairs(dst []abi.Pair) []abi.Pair { return appendPairs(dst, *m.header) }
 func (m *trailerMap) Get(name []byte) (string, bool)        { return lookup(*m.header, name) }
-func (m *trailerMap) Remove(name []byte)                    { m.header.Del(string(name)) }
-func (m *trailerMap) Replace(pairs []abi.Pair)              { m.make(); replaceAll(*m.header, pairs) }
+func (m *trailerMap) Add(name, value []byte) string         { return m.put(name, value, http.Header.Add) }
+func (m *trailerMap) Set(name, value []byte) string         { return m.put(name, value, http.Header.Set) }
+func (m *trailerMap) Replace(pairs []abi.Pair) string       { m.make(); return replaceAll(*m.header, pairs) }
 
-func (m *trailerMap) Add(name, value []byte) {
-	if n, v, ok := field(name, value); ok {
-		m.make()
-		m.header.Add(n, v)
-	}
+func (m *trailerMap) Remove(name []byte) string {
+	m.header.Del(string(name))
+	return ""
 }
 
-func (m *trailerMap) Set(name, value []byte) {
-	if n, v, ok := field(name, value); ok {
-		m.make()
-		m.header.Set(n, v)
+func (m *trailerMap) put(name, value []byte, put func(http.Header, string, string)) string {
+	n, v := string(name), string(value)
+	if refused := check(n, v); refused != "" {
+		return refused
 	}
+	m.make()
+	put(*m.header, n, v)
+	return ""
 }
 
 func (m *trailerMap) make() {

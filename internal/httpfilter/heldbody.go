@@ -60,17 +60,15 @@ func (b *requestBody) waitFor(p *pendingRead) error {
 		case <-ctx.Done():
 		}
 	}()
-	return during(&x.requestPhase, phaseBody, func() error {
-		v := x.stream.Wait(ctx, abi.StreamHTTPRequest)
-		if v.Err != nil && ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
-		if err := x.outcomeOf(v); err != nil {
-			return err
-		}
-		b.release()
-		return errReleased
-	})
+	v := x.stream.Wait(ctx, abi.OnRequestBody)
+	if v.Err != nil && ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if err := x.outcomeOf(v); err != nil {
+		return err
+	}
+	b.release()
+	return errReleased
 }
 
 // abandon ends a read that is still under way when the exchange ends: the server could not close the body otherwise.

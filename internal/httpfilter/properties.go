@@ -104,7 +104,7 @@ func (x *exchange) requestProperty(path abi.PropertyPath, dst []byte) ([]byte, a
 	case "time":
 		return number(dst, x.began.UnixNano())
 	case "duration":
-		if !x.logging.Load() {
+		if !x.logging {
 			return nil, abi.StatusNotFound
 		}
 		return number(dst, int64(time.Since(x.began)))
@@ -141,7 +141,7 @@ func headerProperty(m valuer, name abi.PropertyPath, dst []byte) ([]byte, abi.St
 
 func (x *exchange) responseProperty(path abi.PropertyPath, dst []byte) ([]byte, abi.Status) {
 	name, rest := path.Next()
-	if !x.logging.Load() && phase(x.responsePhase.Load()) == phaseIdle {
+	if !x.logging && x.responsePhase == phaseIdle {
 		return nil, abi.StatusNotFound
 	}
 	w := x.response

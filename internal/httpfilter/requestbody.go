@@ -22,6 +22,7 @@ type requestBody struct {
 	chunk    []byte
 	ready    []byte // released by the plugin
 	altered  bool
+	released bool // the plugin has let something through, if only nothing
 	held     bool // the plugin waits for more
 	eof      bool
 	err      error
@@ -53,7 +54,7 @@ func (b *requestBody) Close() error { return b.source.Close() }
 
 // prime reads until the plugin lets something through, or to the end.
 func (b *requestBody) prime() error {
-	for len(b.ready) == 0 && !b.eof && b.exchange.active() {
+	for !b.released && !b.eof && b.exchange.active() {
 		if err := b.pull(); err != nil {
 			b.err = err
 			return err
@@ -117,18 +118,16 @@ func (b *requestBody) show() error {
 func (b *requestBody) data(eos bool) error {
 	x := b.exchange
 	before := x.bodySnapshot(&x.input)
-	return during(&x.requestPhase, phaseBody, func() error {
-		v := x.stream.RequestBody(x.input.Len(), eos)
-		if err := x.outcomeOf(v); err != nil {
-			return err
-		}
-		if !x.active() {
-			x.input.Set(before)
-			b.release()
-			return nil
-		}
-		return b.settle(v, eos)
-	})
+	v := x.stream.RequestBody(x.input.Len(), eos)
+	if err := x.outcomeOf(v); err != nil {
+		return err
+	}
+	if !x.active() {
+		x.input.Set(before)
+		b.release()
+		return nil
+	}
+	return b.settle(v, eos)
 }
 
 // settle does what a body callback's action means.
@@ -138,12 +137,12 @@ func (b *requestBody) settle(v proxywasm.Verdict, eos bool) error {
 		x.input.Take()
 		b.altered = true
 	}
-	if v.Action != abi.ActionContinue {
+	if v.Paused() {
 		if !eos {
 			b.held = true
 			return nil
 		}
-		if err := x.wait(abi.StreamHTTPRequest); err != nil {
+		if err := x.wait(abi.OnRequestBody); err != nil {
 			return err
 		}
 	}
@@ -153,18 +152,16 @@ func (b *requestBody) settle(v proxywasm.Verdict, eos bool) error {
 
 func (b *requestBody) trailers() error {
 	x := b.exchange
-	return during(&x.requestPhase, phaseTrailers, func() error {
-		v := x.stream.RequestTrailers(count(x.request.Trailer))
-		if err := x.outcomeOf(v); err != nil || !x.active() || v.Action == abi.ActionContinue {
-			return err
-		}
-		return x.wait(abi.StreamHTTPRequest)
-	})
+	v := x.stream.RequestTrailers(count(x.request.Trailer))
+	if err := x.outcomeOf(v); err != nil || !v.Paused() {
+		return err
+	}
+	return x.wait(abi.OnRequestTrailers)
 }
 
 // release lets the buffer through.
 func (b *requestBody) release() {
-	b.held = false
+	b.held, b.released = false, true
 	b.altered = b.altered || b.exchange.input.Changed()
 	b.ready = append(b.ready, b.exchange.input.Take()...)
 }

@@ -1,6 +1,7 @@
 package httpfilter
 
 import (
+	"cmp"
 	"net/http"
 	"net/url"
 	"slices"
@@ -86,81 +87,98 @@ func (m *requestHeaders) Get(name []byte) (string, bool) {
 }
 
 // Add implements proxywasm.HeaderMap.
-func (m *requestHeaders) Add(name, value []byte) { m.put(name, value, http.Header.Add) }
+func (m *requestHeaders) Add(name, value []byte) string { return m.put(name, value, http.Header.Add) }
 
 // Set implements proxywasm.HeaderMap.
-func (m *requestHeaders) Set(name, value []byte) { m.put(name, value, http.Header.Set) }
+func (m *requestHeaders) Set(name, value []byte) string { return m.put(name, value, http.Header.Set) }
 
-func (m *requestHeaders) put(name, value []byte, put func(http.Header, string, string)) {
+func (m *requestHeaders) put(name, value []byte, put func(http.Header, string, string)) (refused string) {
 	n, v := strings.ToLower(string(name)), string(value)
-	if !httpguts.ValidHeaderFieldValue(v) {
-		return
-	}
 	switch {
-	case strings.HasPrefix(n, ":") || n == "host":
-		m.setPseudo(n, v)
+	case isPseudo(n):
+		return m.setPseudo(n, v)
 	case n == "transfer-encoding":
-		// framing is the gateway's business
+		return badFraming
 	case n == "content-length":
-		m.setLength(v)
-	case httpguts.ValidHeaderFieldName(n):
-		put(m.request.Header, n, v)
+		return m.setLength(v)
 	}
+	if refused := check(n, v); refused != "" {
+		return refused
+	}
+	put(m.request.Header, n, v)
+	return ""
 }
 
-// setPseudo ignores what cannot be a method, a path or a host: the guest gets no say in the framing of the request.
-func (m *requestHeaders) setPseudo(name, value string) {
+// isPseudo reports whether a name in lower case stands outside of http.Header.
+func isPseudo(name string) bool { return strings.HasPrefix(name, ":") || name == "host" }
+
+// setPseudo refuses what cannot be a method, a path or a host: the guest gets no say in the framing of the request.
+func (m *requestHeaders) setPseudo(name, value string) (refused string) {
 	r := m.request
-	switch name {
-	case ":authority", "host":
-		if httpguts.ValidHostHeader(value) {
-			r.Host = value
-		}
-	case ":method":
-		if httpguts.ValidHeaderFieldName(value) { // a method is a token, as names are
-			r.Method = value
-		}
-	case ":scheme":
+	switch {
+	case (name == ":authority" || name == "host") && httpguts.ValidHostHeader(value):
+		r.Host = value
+	case name == ":method" && httpguts.ValidHeaderFieldName(value): // a method is a token, as names are
+		r.Method = value
+	case name == ":scheme" && httpguts.ValidHeaderFieldValue(value):
 		m.scheme = value
-	case ":path":
-		if u, err := url.ParseRequestURI(value); err == nil && strings.HasPrefix(value, "/") {
-			r.URL.Path, r.URL.RawPath, r.URL.RawQuery, r.RequestURI = u.Path, u.RawPath, u.RawQuery, value
-		}
+	case name == ":path" && httpguts.ValidHeaderFieldValue(value):
+		return m.setPath(value)
+	default:
+		return badPseudo
 	}
+	return ""
 }
 
-func (m *requestHeaders) setLength(value string) {
+func (m *requestHeaders) setPath(value string) (refused string) {
+	u, err := url.ParseRequestURI(value)
+	if err != nil || !strings.HasPrefix(value, "/") {
+		return badPseudo
+	}
+	to := m.request.URL
+	to.Path, to.RawPath, to.RawQuery, to.ForceQuery = u.Path, u.RawPath, u.RawQuery, u.ForceQuery
+	m.request.RequestURI = value
+	return ""
+}
+
+// setLength tells the next handler too. A message without a body has no other length than none.
+func (m *requestHeaders) setLength(value string) (refused string) {
 	n, err := strconv.ParseUint(value, 10, 63)
-	if err != nil {
-		return
+	if err != nil || (n > 0 && (m.request.Body == nil || m.request.Body == http.NoBody)) {
+		return badFraming
 	}
 	m.request.ContentLength = int64(n)
 	m.request.Header.Set("Content-Length", value)
+	return ""
 }
 
 // Remove implements proxywasm.HeaderMap. Pseudo headers stay: without them there is no request.
-func (m *requestHeaders) Remove(name []byte) {
+func (m *requestHeaders) Remove(name []byte) (refused string) {
 	n := strings.ToLower(string(name))
-	if strings.HasPrefix(n, ":") {
-		return
-	}
-	if n == "content-length" && m.request.ContentLength > 0 {
+	switch {
+	case isPseudo(n):
+		return fixedPseudo
+	case n == "transfer-encoding":
+		return badFraming
+	case n == "content-length" && m.request.ContentLength > 0:
 		m.request.ContentLength = -1
 	}
 	m.request.Header.Del(n)
+	return ""
 }
 
 // Replace implements proxywasm.HeaderMap.
-func (m *requestHeaders) Replace(pairs []abi.Pair) {
+func (m *requestHeaders) Replace(pairs []abi.Pair) (refused string) {
 	length := m.request.Header["Content-Length"]
-	replaceAll(m.request.Header, pairs)
+	refused = replaceAll(m.request.Header, pairs)
 	if delete(m.request.Header, "Transfer-Encoding"); length != nil {
 		m.request.Header["Content-Length"] = length
 	}
 	for _, p := range pairs {
-		if n := strings.ToLower(p.Name); strings.HasPrefix(n, ":") || n == "host" {
-			m.setPseudo(n, p.Value)
+		if n := strings.ToLower(p.Name); isPseudo(n) {
+			refused = cmp.Or(m.setPseudo(n, p.Value), refused)
 		}
 	}
 	m.request.Header.Del("Host")
+	return refused
 }

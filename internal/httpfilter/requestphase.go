@@ -14,18 +14,16 @@ func (x *exchange) requestHeaders() error {
 		return nil
 	}
 	before := x.snapshot()
-	err := during(&x.requestPhase, phaseHeaders, func() error {
-		eos := !x.hasBody && !isTunnel(x.request)
-		v := x.stream.RequestHeaders(x.requestMap.Len(), eos)
-		if err := x.outcomeOf(v); err != nil || !x.active() || v.Action == abi.ActionContinue {
-			return err
-		}
+	eos := !x.hasBody && !isTunnel(x.request)
+	v := x.stream.RequestHeaders(x.requestMap.Len(), eos)
+	err := x.outcomeOf(v)
+	if err == nil && v.Paused() {
 		if v.Action == abi.ActionPause && x.hasBody && x.has(abi.OnRequestBody) {
 			x.headersHeld = true
-			return nil
+		} else {
+			err = x.wait(abi.OnRequestHeaders)
 		}
-		return x.wait(abi.StreamHTTPRequest)
-	})
+	}
 	if !x.active() {
 		before.restore(x.request)
 	}
@@ -39,7 +37,7 @@ func (x *exchange) requestBody() error {
 	if !x.hasBody || (!x.has(abi.OnRequestBody) && !x.has(abi.OnRequestTrailers)) {
 		return nil
 	}
-	x.bodyReader = &requestBody{exchange: x, source: x.request.Body}
+	x.bodyReader = &requestBody{exchange: x, source: x.request.Body, held: x.headersHeld}
 	x.request.Body = x.bodyReader
 	if !x.headersHeld && x.request.ContentLength < 0 {
 		return nil

@@ -1,11 +1,10 @@
 package httpfilter
 
 import (
+	"cmp"
 	"net/http"
 	"strconv"
 	"strings"
-
-	"golang.org/x/net/http/httpguts"
 
 	"github.com/loom-gateway/loom/internal/proxywasm/abi"
 )
@@ -33,40 +32,68 @@ func (m *responseHeaders) Get(name []byte) (string, bool) {
 }
 
 // Add implements proxywasm.HeaderMap.
-func (m *responseHeaders) Add(name, value []byte) { m.put(name, value, http.Header.Add) }
+func (m *responseHeaders) Add(name, value []byte) string { return m.put(name, value, http.Header.Add) }
 
 // Set implements proxywasm.HeaderMap.
-func (m *responseHeaders) Set(name, value []byte) { m.put(name, value, http.Header.Set) }
+func (m *responseHeaders) Set(name, value []byte) string { return m.put(name, value, http.Header.Set) }
 
-func (m *responseHeaders) put(name, value []byte, put func(http.Header, string, string)) {
+func (m *responseHeaders) put(name, value []byte, put func(http.Header, string, string)) (refused string) {
 	n, v := strings.ToLower(string(name)), string(value)
 	switch {
-	case n == ":status":
-		m.setStatus(v)
-	case n == "transfer-encoding" || !httpguts.ValidHeaderFieldName(n) || !httpguts.ValidHeaderFieldValue(v):
-		// framing is the gateway's business, and invalid bytes never leave it
-	default:
-		put(m.header, n, v)
+	case strings.HasPrefix(n, ":"):
+		return m.setPseudo(n, v)
+	case n == "transfer-encoding":
+		return badFraming
+	case n == "content-length":
+		return m.setLength(v)
 	}
+	if refused := check(n, v); refused != "" {
+		return refused
+	}
+	put(m.header, n, v)
+	return ""
 }
 
-// setStatus takes final statuses of three digits and ignores the rest.
-func (m *responseHeaders) setStatus(value string) {
-	if n, err := strconv.Atoi(value); err == nil && n >= 200 && n <= 599 {
-		m.status = n
+// setPseudo takes final statuses of three digits and refuses the rest.
+func (m *responseHeaders) setPseudo(name, value string) (refused string) {
+	n, err := strconv.Atoi(value)
+	if name != ":status" || err != nil || n < 200 || n > 999 {
+		return badPseudo
 	}
+	m.status = n
+	return ""
+}
+
+// setLength keeps one length, for two would be read as two different messages.
+func (m *responseHeaders) setLength(value string) (refused string) {
+	if _, err := strconv.ParseUint(value, 10, 63); err != nil {
+		return badFraming
+	}
+	m.header.Set("Content-Length", value)
+	return ""
 }
 
 // Remove implements proxywasm.HeaderMap.
-func (m *responseHeaders) Remove(name []byte) { m.header.Del(string(name)) }
+func (m *responseHeaders) Remove(name []byte) (refused string) {
+	if len(name) > 0 && name[0] == ':' {
+		return fixedPseudo
+	}
+	m.header.Del(string(name))
+	return ""
+}
 
 // Replace implements proxywasm.HeaderMap.
-func (m *responseHeaders) Replace(pairs []abi.Pair) {
-	replaceAll(m.header, pairs)
+func (m *responseHeaders) Replace(pairs []abi.Pair) (refused string) {
+	refused = replaceAll(m.header, pairs)
 	m.header.Del("Transfer-Encoding")
+	m.header.Del("Content-Length")
 	for _, p := range pairs {
-		if p.Name == ":status" {
-			m.setStatus(p.Value)
+		switch n := strings.ToLower(p.Name); {
+		case strings.HasPrefix(n, ":"):
+			refused = cmp.Or(m.setPseudo(n, p.Value), refused)
+		case n == "content-length":
+			refused = cmp.Or(m.setLength(p.Value), refused)
 		}
 	}
+	return refused
 }

@@ -17,17 +17,15 @@ func (x *exchange) responseHeaders(eos bool) error {
 		return nil
 	}
 	before, status := w.headSnapshot(), w.headers.status
-	err := during(&x.responsePhase, phaseHeaders, func() error {
-		v := x.stream.ResponseHeaders(w.headers.Len(), eos)
-		if err := x.outcomeOf(v); err != nil || !x.active() || v.Action == abi.ActionContinue {
-			return err
-		}
+	v := x.stream.ResponseHeaders(w.headers.Len(), eos)
+	err := x.outcomeOf(v)
+	if err == nil && v.Paused() {
 		if v.Action == abi.ActionPause && !eos && x.has(abi.OnResponseBody) {
-			w.held = true
-			return nil
+			w.hold()
+		} else {
+			err = x.wait(abi.OnResponseHeaders)
 		}
-		return x.wait(abi.StreamHTTPResponse)
-	})
+	}
 	if !x.active() && before != nil {
 		clear(w.headers.header)
 		for name, values := range before {
@@ -36,6 +34,12 @@ func (x *exchange) responseHeaders(eos bool) error {
 		w.headers.status = status
 	}
 	return err
+}
+
+// hold keeps the response while the handler goes on writing it.
+func (w *responseWriter) hold() {
+	w.held = true
+	w.exchange.stream.Leave(abi.StreamHTTPResponse)
 }
 
 func (w *responseWriter) headSnapshot() http.Header {
@@ -49,17 +53,15 @@ func (w *responseWriter) headSnapshot() http.Header {
 func (w *responseWriter) data(eos bool) error {
 	x := w.exchange
 	before := x.bodySnapshot(&w.output)
-	return during(&x.responsePhase, phaseBody, func() error {
-		v := x.stream.ResponseBody(w.output.Len(), eos)
-		if err := x.outcomeOf(v); err != nil {
-			return err
-		}
-		if !x.active() {
-			w.output.Set(before)
-			return w.release(eos)
-		}
-		return w.settle(v, eos)
-	})
+	v := x.stream.ResponseBody(w.output.Len(), eos)
+	if err := x.outcomeOf(v); err != nil {
+		return err
+	}
+	if !x.active() {
+		w.output.Set(before)
+		return w.release(eos)
+	}
+	return w.settle(v, eos)
 }
 
 // settle does what a body callback's action means.
@@ -68,11 +70,12 @@ func (w *responseWriter) settle(v proxywasm.Verdict, eos bool) error {
 		w.output.Take()
 		w.altered = true
 	}
-	if v.Action != abi.ActionContinue {
+	if v.Paused() {
 		if !eos {
+			w.exchange.stream.Leave(abi.StreamHTTPResponse) // the handler goes on writing to the buffer
 			return nil
 		}
-		if err := w.exchange.wait(abi.StreamHTTPResponse); err != nil {
+		if err := w.exchange.wait(abi.OnResponseBody); err != nil {
 			return err
 		}
 	}
@@ -164,13 +167,11 @@ func (w *responseWriter) runTrailers(trailers http.Header) error {
 		return nil
 	}
 	w.trailers = trailers.Clone()
-	err := during(&x.responsePhase, phaseTrailers, func() error {
-		v := x.stream.ResponseTrailers(count(w.trailers))
-		if err := x.outcomeOf(v); err != nil || !x.active() || v.Action == abi.ActionContinue {
-			return err
-		}
-		return x.wait(abi.StreamHTTPResponse)
-	})
+	v := x.stream.ResponseTrailers(count(w.trailers))
+	err := x.outcomeOf(v)
+	if err == nil && v.Paused() {
+		err = x.wait(abi.OnResponseTrailers)
+	}
 	if err != nil || !x.active() {
 		return err
 	}

@@ -23,6 +23,8 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // noExchange is an exchange with nothing in it.
 type noExchange struct{}
 
+func (noExchange) Enter(abi.Callback)                              {}
+func (noExchange) Leave(abi.StreamType)                            {}
 func (noExchange) Headers(abi.MapType) (proxywasm.HeaderMap, bool) { return nil, false }
 func (noExchange) Body(abi.BufferType) *proxywasm.Body             { return nil }
 func (noExchange) Property(abi.PropertyPath, []byte) ([]byte, abi.Status) {

@@ -72,7 +72,7 @@ func (in *Instance) setHeaderMapPairs(p params) abi.Status {
 	if err != nil {
 		in.warnOnce("proxy_set_header_map_pairs was given a " + err.Error() + "; it was read as an empty one")
 	}
-	m.Replace(pairs)
+	in.leftOut(m.Replace(pairs))
 	return abi.StatusOK
 }
 
@@ -101,14 +101,14 @@ func (in *Instance) addHeaderMapValue(p params) abi.Status { return in.putHeader
 
 func (in *Instance) replaceHeaderMapValue(p params) abi.Status { return in.putHeader(p, HeaderMap.Set) }
 
-func (in *Instance) putHeader(p params, put func(m HeaderMap, name, value []byte)) abi.Status {
+func (in *Instance) putHeader(p params, put func(m HeaderMap, name, value []byte) string) abi.Status {
 	var name, value []byte
 	if status := in.inputs(p, 1, &name, &value); status != abi.StatusOK {
 		return status
 	}
 	m, status := in.change(p)
 	if m != nil {
-		put(m, name, value)
+		in.leftOut(put(m, name, value))
 	}
 	return status
 }
@@ -120,7 +120,14 @@ func (in *Instance) removeHeaderMapValue(p params) abi.Status {
 	}
 	m, status := in.change(p)
 	if m != nil {
-		m.Remove(name)
+		in.leftOut(m.Remove(name))
 	}
 	return status
+}
+
+// leftOut reports what a map could not take. The guest is answered OK: Rust's SDK panics on anything else.
+func (in *Instance) leftOut(refused string) {
+	if refused != "" {
+		in.warnOnce(refused)
+	}
 }

@@ -73,20 +73,24 @@ type HeaderMap interface {
 	AppendPairs(dst []abi.Pair) []abi.Pair
 	// Get returns the first value of name, which may be in any case.
 	Get(name []byte) (value string, ok bool)
-	// Add appends another pair.
-	Add(name, value []byte)
+	// Add appends another pair. What a map cannot take is left out, and refused says why; so in the other methods.
+	Add(name, value []byte) (refused string)
 	// Set removes all pairs of the name and adds one.
-	Set(name, value []byte)
+	Set(name, value []byte) (refused string)
 	// Remove removes all pairs of the name.
-	Remove(name []byte)
+	Remove(name []byte) (refused string)
 	// Replace replaces the whole map; pseudo headers that pairs does not name stay as they are.
-	Replace(pairs []abi.Pair)
+	Replace(pairs []abi.Pair) (refused string)
 }
 
 // Exchange is one HTTP request and its response as the embedder holds them. The engine calls it only
 // while guest code of that stream runs, under the instance's lock, so it needs no lock of its own
 // against other callbacks of the same plugin.
 type Exchange interface {
+	// Enter opens what a callback may touch (OnLog: everything, to read). It stays open while the stream is paused.
+	Enter(c abi.Callback)
+	// Leave closes what a direction had open.
+	Leave(dir abi.StreamType)
 	// Headers returns a header map (types 0 to 3), or nil when it does not exist in the current phase.
 	// writable is false when changes could no longer have an effect.
 	Headers(t abi.MapType) (m HeaderMap, writable bool)

@@ -55,13 +55,15 @@ type pairsMap struct{ pairs []abi.Pair }
 
 func (m *pairsMap) Len() int                              { return len(m.pairs) }
 func (m *pairsMap) AppendPairs(dst []abi.Pair) []abi.Pair { return append(dst, m.pairs...) }
-func (m *pairsMap) Add(name, value []byte) {
+func (m *pairsMap) Add(name, value []byte) string {
 	m.pairs = append(m.pairs, abi.Pair{Name: string(name), Value: string(value)})
+	return ""
 }
-func (m *pairsMap) Set(name, value []byte)   { m.Remove(name); m.Add(name, value) }
-func (m *pairsMap) Replace(pairs []abi.Pair) { m.pairs = pairs }
-func (m *pairsMap) Remove(name []byte) {
+func (m *pairsMap) Set(name, value []byte) string   { m.Remove(name); return m.Add(name, value) }
+func (m *pairsMap) Replace(pairs []abi.Pair) string { m.pairs = pairs; return "" }
+func (m *pairsMap) Remove(name []byte) string {
 	m.pairs = slices.DeleteFunc(m.pairs, func(p abi.Pair) bool { return p.Name == string(name) })
+	return ""
 }
 
 func (m *pairsMap) Get(name []byte) (string, bool) {
@@ -87,6 +89,9 @@ func newExchange(pairs ...string) *exchange {
 	}
 	return &exchange{maps: map[abi.MapType]*pairsMap{abi.MapHTTPRequestHeaders: m}, props: map[string]string{}}
 }
+
+func (e *exchange) Enter(abi.Callback)   {}
+func (e *exchange) Leave(abi.StreamType) {}
 
 func (e *exchange) Headers(t abi.MapType) (HeaderMap, bool) {
 	if m := e.maps[t]; m != nil {
@@ -250,7 +255,7 @@ func TestPauseAndContinue(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	f.instance.Start()
-	if v := s.Wait(ctx, abi.StreamHTTPRequest); v.Err != nil || v.Action != abi.ActionContinue {
+	if v := s.Wait(ctx, abi.OnRequestHeaders); v.Err != nil || v.Action != abi.ActionContinue {
 		t.Errorf("after the tick: %+v", v)
 	}
 }
@@ -261,7 +266,7 @@ func TestWaitEndsWithItsContext(t *testing.T) {
 	s.RequestHeaders(0, true)
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	if v := s.Wait(ctx, abi.StreamHTTPRequest); v.Err == nil {
+	if v := s.Wait(ctx, abi.OnRequestHeaders); v.Err == nil {
 		t.Error("no error after the context ended")
 	}
 }
@@ -284,7 +289,7 @@ func TestTrapKillsTheInstanceOnly(t *testing.T) {
 			if err := <-dead; f.instance.Err() == nil || !strings.Contains(err.Error(), `running proxy_on_request_headers of plugin "probe"`) {
 				t.Errorf("the instance died of %v", err)
 			}
-			if v := other.Wait(context.Background(), abi.StreamHTTPRequest); v.Err == nil {
+			if v := other.Wait(context.Background(), abi.OnRequestHeaders); v.Err == nil {
 				t.Error("another stream of the instance was not woken")
 			}
 			s.Finish()

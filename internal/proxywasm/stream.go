@@ -15,6 +15,7 @@ type Stream struct {
 	id     uint32
 
 	// Under the instance's lock; the arrays are indexed by abi.StreamType, request and response.
+	running  [2]bool // a callback of the direction runs
 	paused   [2]bool // the last callback of the direction paused it
 	resume   [2]bool // the guest continued it
 	reply    *LocalReply
@@ -35,6 +36,11 @@ type Verdict struct {
 	Closed bool
 	// Err is the death of the instance, or the end of Wait's context.
 	Err error
+}
+
+// Paused reports whether the guest holds the direction. What the callback had open is open until Wait or Leave.
+func (v Verdict) Paused() bool {
+	return v.Action != abi.ActionContinue && v.Reply == nil && !v.Closed && v.Err == nil
 }
 
 // NewStream creates the stream's context in the guest.
@@ -58,41 +64,53 @@ func (s *Stream) scope() scope { return scope{id: s.id, plugin: s.plugin, stream
 
 // RequestHeaders calls proxy_on_request_headers; pairs counts the pseudo headers too.
 func (s *Stream) RequestHeaders(pairs int, endOfStream bool) Verdict {
-	return s.run(abi.OnRequestHeaders, abi.StreamHTTPRequest, pairs, endOfStream)
+	return s.run(abi.OnRequestHeaders, pairs, endOfStream)
 }
 
 // RequestBody calls proxy_on_request_body; size is what the buffer holds now.
 func (s *Stream) RequestBody(size int, endOfStream bool) Verdict {
-	return s.run(abi.OnRequestBody, abi.StreamHTTPRequest, size, endOfStream)
+	return s.run(abi.OnRequestBody, size, endOfStream)
 }
 
 // RequestTrailers calls proxy_on_request_trailers.
 func (s *Stream) RequestTrailers(pairs int) Verdict {
-	return s.run(abi.OnRequestTrailers, abi.StreamHTTPRequest, pairs, true)
+	return s.run(abi.OnRequestTrailers, pairs, true)
 }
 
 // ResponseHeaders calls proxy_on_response_headers; pairs counts :status too.
 func (s *Stream) ResponseHeaders(pairs int, endOfStream bool) Verdict {
-	return s.run(abi.OnResponseHeaders, abi.StreamHTTPResponse, pairs, endOfStream)
+	return s.run(abi.OnResponseHeaders, pairs, endOfStream)
 }
 
 // ResponseBody calls proxy_on_response_body; size is what the buffer holds now.
 func (s *Stream) ResponseBody(size int, endOfStream bool) Verdict {
-	return s.run(abi.OnResponseBody, abi.StreamHTTPResponse, size, endOfStream)
+	return s.run(abi.OnResponseBody, size, endOfStream)
 }
 
 // ResponseTrailers calls proxy_on_response_trailers.
 func (s *Stream) ResponseTrailers(pairs int) Verdict {
-	return s.run(abi.OnResponseTrailers, abi.StreamHTTPResponse, pairs, true)
+	return s.run(abi.OnResponseTrailers, pairs, true)
 }
 
-func (s *Stream) run(c abi.Callback, dir abi.StreamType, size int, endOfStream bool) Verdict {
-	in := s.in
-	in.mu.Lock()
-	defer in.mu.Unlock()
+func (s *Stream) run(c abi.Callback, size int, endOfStream bool) Verdict {
+	s.in.mu.Lock()
+	defer s.in.mu.Unlock()
 	if s.finished {
 		return Verdict{}
 	}
+	dir := c.Stream()
+	s.ex.Enter(c)
+	s.running[dir] = true
+	v := s.invoke(c, size, endOfStream)
+	s.running[dir] = false
+	if !v.Paused() {
+		s.ex.Leave(dir)
+	}
+	return v
+}
+
+func (s *Stream) invoke(c abi.Callback, size int, endOfStream bool) Verdict {
+	in := s.in
 	var eos uint64
 	if endOfStream {
 		eos = 1
@@ -106,7 +124,7 @@ func (s *Stream) run(c abi.Callback, dir abi.StreamType, size int, endOfStream b
 	if err != nil {
 		return Verdict{Err: err}
 	}
-	return s.settle(dir, s.normalise(c, abi.Action(action)))
+	return s.settle(c.Stream(), s.normalise(c, abi.Action(action)))
 }
 
 func isHeaders(c abi.Callback) bool { return c == abi.OnRequestHeaders || c == abi.OnResponseHeaders }
@@ -164,25 +182,42 @@ func (s *Stream) effects(dir abi.StreamType) (Verdict, bool) {
 }
 
 // Wait blocks while a direction is paused: until the guest continues it, replies or closes, the instance dies, or ctx
-// ends. No lock is held meanwhile.
-func (s *Stream) Wait(ctx context.Context, dir abi.StreamType) Verdict {
+// ends. No lock is held meanwhile. The guest may touch, from other callbacks, what c may.
+func (s *Stream) Wait(ctx context.Context, c abi.Callback) Verdict {
 	for {
-		wake, v, ok := s.poll(dir)
+		wake, v, ok := s.poll(c)
 		if ok {
 			return v
 		}
 		select {
 		case <-wake:
 		case <-ctx.Done():
+			s.Leave(c.Stream())
 			return Verdict{Err: context.Cause(ctx)}
 		}
 	}
 }
 
-func (s *Stream) poll(dir abi.StreamType) (<-chan struct{}, Verdict, bool) {
+// Leave closes what a paused direction has open, for a caller that goes on without Wait. Guest code that has it in hand
+// has returned by then.
+func (s *Stream) Leave(dir abi.StreamType) {
 	s.in.mu.Lock()
 	defer s.in.mu.Unlock()
+	if !s.finished {
+		s.ex.Leave(dir)
+	}
+}
+
+func (s *Stream) poll(c abi.Callback) (<-chan struct{}, Verdict, bool) {
+	s.in.mu.Lock()
+	defer s.in.mu.Unlock()
+	if s.finished {
+		return nil, Verdict{}, true
+	}
+	dir := c.Stream()
+	s.ex.Enter(c)
 	if v, ok := s.effects(dir); ok {
+		s.ex.Leave(dir)
 		return nil, v, true
 	}
 	if s.wake[dir] == nil {
@@ -211,6 +246,8 @@ func (s *Stream) Finish() {
 		return
 	}
 	s.finished = true
+	s.wakeUp()
+	s.ex.Enter(abi.OnLog)
 	id := uint64(s.id)
 	if _, err := in.call(in.exports.stream[abi.OnLog], s.scope(), 0, id); err == nil {
 		if _, err = in.call(in.exports.done, s.scope(), 1, id); err == nil {

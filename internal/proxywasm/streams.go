@@ -26,10 +26,10 @@ func (in *Instance) continueResponse(params) abi.Status {
 	return abi.StatusOK
 }
 
-// resumeEffective continues a direction. Outside of the stream's own callbacks it counts only while it is paused.
+// resumeEffective continues a direction that is paused, or whose callback runs and may yet pause it.
 func (in *Instance) resumeEffective(t abi.StreamType) {
 	s := in.effective.stream
-	if s == nil || (in.current.stream != s && !s.paused[t]) {
+	if s == nil || (!s.running[t] && !s.paused[t]) {
 		return
 	}
 	s.resume[t] = true

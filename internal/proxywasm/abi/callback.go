@@ -35,6 +35,14 @@ func (c Callback) String() string { return callbackNames()[c] }
 // Export is the name of the guest's function.
 func (c Callback) Export() string { return "proxy_" + callbackNames()[c] }
 
+// Stream is the direction that a callback belongs to.
+func (c Callback) Stream() StreamType {
+	if c <= OnRequestTrailers {
+		return StreamHTTPRequest
+	}
+	return StreamHTTPResponse
+}
+
 // Callbacks lists all stream callbacks.
 func Callbacks() []Callback {
 	all := make([]Callback, callbackCount)
