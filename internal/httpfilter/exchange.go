@@ -7,6 +7,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"go.uber.org/zap"
+
 	"github.com/loom-gateway/loom/internal/plugin"
 	"github.com/loom-gateway/loom/internal/proxywasm"
 	"github.com/loom-gateway/loom/internal/proxywasm/abi"
@@ -36,8 +38,10 @@ type exchange struct {
 	skipping atomic.Bool // the plugin failed open: no more callbacks
 
 	requestMap  requestHeaders
+	later       laterHeaders
 	forwarded   atomic.Bool // the request's head belongs to the next handler now
 	hasBody     bool        // of the request, as it came: what a guest writes to content-length does not change it
+	grpc        bool        // likewise
 	headersHeld bool        // a header callback paused, but wants to see the body
 	input       proxywasm.Body
 	bodyReader  *requestBody
@@ -46,6 +50,7 @@ type exchange struct {
 
 	mu      sync.Mutex
 	ended   bool
+	details string                // why the response is what it is
 	outcome error                 // why the request's body stopped
 	reply   *proxywasm.LocalReply // what the plugin answers
 }
@@ -54,6 +59,7 @@ func newExchange(f *Filter, w http.ResponseWriter, r *http.Request) *exchange {
 	x := &exchange{filter: f, request: r, began: time.Now()}
 	x.requestMap.request = r
 	x.hasBody = r.Body != nil && r.Body != http.NoBody && r.ContentLength != 0 && !isTunnel(r)
+	x.grpc = isGRPC(r)
 	x.response = newResponseWriter(x, w)
 	return x
 }
@@ -88,10 +94,11 @@ func (x *exchange) stopped() error {
 	return x.outcome
 }
 
+// isEnded reports whether the next handler gets no more of the request's body: nobody waits for its answer.
 func (x *exchange) isEnded() bool {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	return x.ended
+	return x.ended || x.reply != nil
 }
 
 // outcomeOf turns a verdict into an error, or nil when the stream goes on. The failure of a plugin that fails open is
@@ -105,14 +112,20 @@ func (x *exchange) outcomeOf(v proxywasm.Verdict) error {
 		return x.filter.failed(v.Err)
 	case v.Reply != nil:
 		x.mu.Lock()
-		x.reply = v.Reply
+		x.reply, x.details = v.Reply, underscored(v.Reply.Details)
 		x.mu.Unlock()
 		return errLocalReply
 	case v.Closed:
+		x.mu.Lock()
+		x.details = "wasm_close_stream"
+		x.mu.Unlock()
 		return errAborted
 	}
 	return nil
 }
+
+// statusClientGone is what nobody reads: the usual number in logs for a client that went away.
+const statusClientGone = 499
 
 // wait holds the exchange, whose callback c has paused it, until the plugin lets it go on.
 func (x *exchange) wait(c abi.Callback) error {
@@ -123,8 +136,10 @@ func (x *exchange) wait(c abi.Callback) error {
 		return x.outcomeOf(v)
 	}
 	if x.request.Context().Err() != nil {
-		return &Error{Status: 499, Reason: "the client went away while a plugin held the request", Err: x.request.Context().Err()}
+		return &Error{Status: statusClientGone, Reason: "the client went away while a plugin held the request", Err: x.request.Context().Err()}
 	}
+	x.filter.options.Log.Warn("a plugin did not continue what it had paused; the client gets 504",
+		zap.String("plugin", x.filter.plugin.Name()), zap.Stringer("callback", c), zap.Duration("pause_timeout", x.filter.plugin.PauseTimeout()))
 	return &Error{Status: http.StatusGatewayTimeout, Reason: "plugin " + x.filter.plugin.Name() + " paused", Err: errPauseTimeout}
 }
 
@@ -162,17 +177,13 @@ func (x *exchange) Headers(t abi.MapType) (proxywasm.HeaderMap, bool) {
 	request, response, logging := x.requestPhase, x.responsePhase, x.logging
 	switch t {
 	case abi.MapHTTPRequestHeaders:
-		if request != phaseIdle || response != phaseIdle || logging {
-			return &x.requestMap, request != phaseIdle && !x.forwarded.Load()
-		}
+		return x.requestHead()
 	case abi.MapHTTPRequestTrailers:
 		if request == phaseTrailers {
 			return &trailerMap{&x.request.Trailer}, true
 		}
 	case abi.MapHTTPResponseHeaders:
-		if response != phaseIdle || (logging && x.response.wroteHeader) {
-			return &x.response.headers, response != phaseIdle && !x.response.committed
-		}
+		return x.responseHead()
 	case abi.MapHTTPResponseTrailers:
 		if response == phaseTrailers || (logging && x.response.trailers != nil) {
 			return &trailerMap{&x.response.trailers}, response == phaseTrailers

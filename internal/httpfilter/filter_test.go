@@ -299,7 +299,7 @@ func TestLocalReplies(t *testing.T) {
 func TestLocalReplyToGRPC(t *testing.T) {
 	g := serve(t, `request_headers: reply 403 "not you"`, echo)
 	a := g.do(t, "POST", "/s/M", strings.NewReader("x"), "Content-Type", "application/grpc")
-	if a.status != 200 || a.header.Get("Grpc-Status") != "7" || a.header.Get("Grpc-Message") != "not%20you" || a.body != "" {
+	if a.status != 200 || a.header.Get("Grpc-Status") != "7" || a.header.Get("Grpc-Message") != "not you" || a.body != "" {
 		t.Errorf("%+v", a)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/loom-gateway/loom/internal/proxywasm/abi"
 )
@@ -145,14 +146,15 @@ func (x *exchange) responseProperty(path abi.PropertyPath, dst []byte) ([]byte, 
 		return nil, abi.StatusNotFound
 	}
 	w := x.response
+	if string(name) == "code_details" {
+		return x.codeDetails(dst)
+	}
 	if !w.wroteHeader {
 		return nil, abi.StatusNotFound
 	}
 	switch string(name) {
 	case "code":
 		return number(dst, int64(w.headers.status))
-	case "code_details":
-		return text(dst, x.codeDetails(), true)
 	case "flags":
 		return number(dst, 0)
 	case "headers":
@@ -163,13 +165,23 @@ func (x *exchange) responseProperty(path abi.PropertyPath, dst []byte) ([]byte, 
 	return nil, abi.StatusNotFound
 }
 
-func (x *exchange) codeDetails() string {
+func (x *exchange) codeDetails(dst []byte) ([]byte, abi.Status) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if x.reply != nil && x.reply.Details != "" {
-		return strings.ReplaceAll(x.reply.Details, " ", "_")
+	if x.details == "" && x.response.wroteHeader {
+		return text(dst, "via_upstream", true)
 	}
-	return "via_upstream"
+	return text(dst, x.details, x.details != "")
+}
+
+// underscored makes one word of a plugin's text, for access logs.
+func underscored(details string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsSpace(r) {
+			return '_'
+		}
+		return r
+	}, details)
 }
 
 func addressProperty(path abi.PropertyPath, address string, dst []byte) ([]byte, abi.Status) {

@@ -68,7 +68,9 @@ func (c *Context) FailOpen() bool { return c.plugin.spec.FailurePolicy == Policy
 func (c *Context) Profile() proxywasm.Profile { return c.plugin.spec.Profile }
 
 // SkipOwnLocalReply reports whether the plugin's response callbacks are left out for its own answers.
-func (c *Context) SkipOwnLocalReply() bool { return c.plugin.spec.SkipOwnLocalReply }
+func (c *Context) SkipOwnLocalReply() bool {
+	return c.plugin.spec.SkipOwnLocalReply || c.Profile().HidesOwnReply()
+}
 
 // BodyLimit is the most that is buffered of one body, in bytes.
 func (c *Context) BodyLimit() int64 { return c.plugin.spec.BodyLimit }

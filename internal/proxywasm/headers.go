@@ -22,11 +22,13 @@ func (in *Instance) headerMap(t abi.MapType) (m HeaderMap, writable bool, status
 // line: Rust's SDK panics on anything else, and would take the instance with it.
 func (in *Instance) change(p params) (HeaderMap, abi.Status) {
 	m, writable, status := in.headerMap(abi.MapType(p.u32(0)))
-	if status != abi.StatusOK {
+	switch {
+	case status != abi.StatusOK:
 		return nil, status
-	}
-	if m == nil || !writable {
-		in.warnOnce("a header map was changed in a phase in which the change cannot have an effect; it was dropped")
+	case (m == nil || !writable) && in.module.options.Profile.refusesAbsentMaps():
+		return nil, in.refuse(abi.StatusBadArgument, "the map cannot be changed in this phase")
+	case m == nil || !writable:
+		in.warnOnce("the map cannot be changed in this phase; the change was dropped")
 		return nil, abi.StatusOK
 	}
 	return m, abi.StatusOK
@@ -54,6 +56,9 @@ func (in *Instance) getHeaderMapPairs(p params) abi.Status {
 	if status != abi.StatusOK {
 		return status
 	}
+	if m == nil && in.module.options.Profile.refusesAbsentPairs() {
+		return in.refuse(abi.StatusBadArgument, "the map does not exist in this phase")
+	}
 	in.scratch = abi.AppendPairs(in.scratch[:0], in.listPairs(m))
 	return in.returnBytes(in.scratch, p.u32(1), p.u32(2))
 }
@@ -71,6 +76,12 @@ func (in *Instance) setHeaderMapPairs(p params) abi.Status {
 	pairs, err := abi.DecodePairs(data)
 	if err != nil {
 		in.warnOnce("proxy_set_header_map_pairs was given a " + err.Error() + "; it was read as an empty one")
+	}
+	if in.module.options.Profile.mergesPairs() {
+		for _, pair := range pairs {
+			in.leftOut(m.Set([]byte(pair.Name), []byte(pair.Value)))
+		}
+		return abi.StatusOK
 	}
 	in.leftOut(m.Replace(pairs))
 	return abi.StatusOK
@@ -91,8 +102,11 @@ func (in *Instance) getHeaderMapValue(p params) abi.Status {
 			return in.returnString(value, p.u32(3), p.u32(4))
 		}
 	}
-	if in.module.info.ABIVersion == "0.1.0" {
+	switch {
+	case in.module.info.ABIVersion == "0.1.0":
 		return in.returnString("", p.u32(3), p.u32(4))
+	case m == nil && in.module.options.Profile.refusesAbsentMaps():
+		return in.refuse(abi.StatusBadArgument, "the map does not exist in this phase")
 	}
 	return abi.StatusNotFound
 }
@@ -131,3 +145,18 @@ func (in *Instance) leftOut(refused string) {
 		in.warnOnce(refused)
 	}
 }
+
+// refusesAbsentMaps answers BAD_ARGUMENT for a value of a map that does not exist now, or cannot be changed any more.
+func (p Profile) refusesAbsentMaps() bool { return p == ProfileEnvoy }
+
+// HidesForwardedHeaders lets the headers of a message be seen only until they go on, and then again in proxy_on_log.
+func (p Profile) HidesForwardedHeaders() bool { return p == ProfileEnvoy }
+
+// refusesAbsentPairs answers BAD_ARGUMENT for the pairs of a map that does not exist now.
+func (p Profile) refusesAbsentPairs() bool { return p == ProfileGoogle }
+
+// mergesPairs makes proxy_set_header_map_pairs set what it is given, and leave the rest of the map.
+func (p Profile) mergesPairs() bool { return p == ProfileKong }
+
+// StoresResponseHeaders lets request callbacks write response headers, which are applied when there is a response.
+func (p Profile) StoresResponseHeaders() bool { return p == ProfileKong }

@@ -16,6 +16,7 @@ type Stream struct {
 
 	// Under the instance's lock; the arrays are indexed by abi.StreamType, request and response.
 	running  [2]bool // a callback of the direction runs
+	callback abi.Callback
 	paused   [2]bool // the last callback of the direction paused it
 	resume   [2]bool // the guest continued it
 	reply    *LocalReply
@@ -100,7 +101,7 @@ func (s *Stream) run(c abi.Callback, size int, endOfStream bool) Verdict {
 	}
 	dir := c.Stream()
 	s.ex.Enter(c)
-	s.running[dir] = true
+	s.running[dir], s.callback = true, c
 	v := s.invoke(c, size, endOfStream)
 	s.running[dir] = false
 	if !v.Paused() {
@@ -110,7 +111,10 @@ func (s *Stream) run(c abi.Callback, size int, endOfStream bool) Verdict {
 }
 
 func (s *Stream) invoke(c abi.Callback, size int, endOfStream bool) Verdict {
-	in := s.in
+	in, profile := s.in, s.in.module.options.Profile
+	if isHeaders(c) {
+		size, endOfStream = profile.headerCount(size), profile.headersEndStream(endOfStream)
+	}
 	var eos uint64
 	if endOfStream {
 		eos = 1
@@ -132,13 +136,16 @@ func isHeaders(c abi.Callback) bool { return c == abi.OnRequestHeaders || c == a
 // normalise reads the guest's answer as Envoy does: a pause on headers stops everything unless body callbacks were
 // asked for, and numbers that mean nothing become the nearest that does.
 func (s *Stream) normalise(c abi.Callback, a abi.Action) abi.Action {
+	m := s.in.module
+	if m.options.Profile.ignoresPause(c) {
+		return abi.ActionContinue
+	}
 	switch c {
 	case abi.OnRequestHeaders, abi.OnResponseHeaders:
-		m := s.in.module
 		switch {
 		case a == abi.HeadersContinueAndEndStream:
 			return abi.ActionContinue
-		case a == abi.ActionPause && (m.options.AllowOnHeadersStopIteration || m.info.ABIVersion == "0.2.100"):
+		case a == abi.ActionPause && m.deliversBodiesOfPausedHeaders():
 			return abi.ActionPause
 		case a != abi.ActionContinue && a != abi.HeadersStopAllIterationAndBuffer:
 			return abi.HeadersStopAllIterationWatermark

@@ -51,30 +51,37 @@ func (in *Instance) closeStream(p params) abi.Status {
 // clearRouteCache has nothing to clear: the chain of handlers is fixed once a route matched.
 func (in *Instance) clearRouteCache(params) abi.Status { return abi.StatusOK }
 
-// sendLocalResponse records an answer; the first one wins. Every other case is OK and ignored, since Rust's SDK
-// accepts no other status: a second answer, a root context, a stream that is done.
-func (in *Instance) sendLocalResponse(p params) abi.Status {
-	var details, body, headers []byte
-	if status := in.inputs(p, 1, &details, &body, &headers); status != abi.StatusOK {
-		return status
+// deliversBodiesOfPausedHeaders makes a pause of a header callback hold the headers and not the body callbacks.
+func (m *Module) deliversBodiesOfPausedHeaders() bool {
+	return m.options.AllowOnHeadersStopIteration || m.info.ABIVersion == "0.2.100" || m.options.Profile == ProfileHigress
+}
+
+// ignoresPause takes every answer of a callback for Continue.
+func (p Profile) ignoresPause(c abi.Callback) bool {
+	switch c {
+	case abi.OnResponseHeaders:
+		return p == ProfileKong || p == ProfileAPISIX
+	case abi.OnResponseBody:
+		return p == ProfileAPISIX
 	}
-	s := in.effective.stream
-	if s == nil || s.replied || s.finished {
-		return abi.StatusOK
+	return false
+}
+
+// headerCount is the number of pairs that a header callback is told.
+func (p Profile) headerCount(n int) int {
+	if p == ProfileAPISIX {
+		return 0
 	}
-	pairs, err := abi.DecodePairs(headers)
-	if err != nil {
-		in.warnOnce("proxy_send_local_response was given a " + err.Error() + " as headers; they were left out")
+	return n
+}
+
+// headersEndStream is what a header callback is told about a body that follows.
+func (p Profile) headersEndStream(eos bool) bool {
+	switch p {
+	case ProfileKong:
+		return false
+	case ProfileAPISIX:
+		return true
 	}
-	code := int(p.u32(0))
-	if code < 200 || code > 599 {
-		in.warnOnce("proxy_send_local_response was given a status outside of 200 to 599; 500 was sent")
-		code = 500
-	}
-	s.replied = true
-	s.reply = &LocalReply{
-		Status: code, Details: string(details), Headers: pairs, Body: append([]byte(nil), body...), GRPCStatus: p.i32(7),
-	}
-	s.wakeUp()
-	return abi.StatusOK
+	return eos
 }
