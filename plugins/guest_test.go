@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/loom-gateway/loom/internal/plugin"
 )
 
 // exitNoToolchain is what the build scripts answer when there is nothing to build with.
@@ -91,4 +93,21 @@ func needToolchain(t *testing.T, script string) {
 	if err != nil {
 		t.Fatalf("asking %s: %v\n%s", script, err, how)
 	}
+}
+
+// refusesMistakes tries configurations that a plugin must refuse, each with a log line that has the text.
+func refusesMistakes(t *testing.T, spec plugin.Spec, mistakes map[string]string) {
+	t.Run("mistakes refuse the configuration", func(t *testing.T) {
+		t.Parallel()
+		for config, want := range mistakes {
+			spec.Config, spec.Instances = config, 1
+			_, logs, err := open(t, spec)
+			if err == nil {
+				t.Errorf("%q is accepted", config)
+			}
+			if logs.FilterMessageSnippet(want).Len() == 0 {
+				t.Errorf("%q: the log does not say %q: %v", config, want, logs.All())
+			}
+		}
+	})
 }

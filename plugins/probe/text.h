@@ -1,36 +1,6 @@
 // Words in, log lines out: the little text work that the probe needs without a C library.
 #pragma once
-#include "../abi-c/proxywasm.h"
-
-typedef struct {
-  u8 *p;
-  u32 n;
-} str;
-
-// clang lowers copies and comparisons to these.
-void *memcpy(void *d, const void *s, unsigned long n) {
-  for (unsigned long i = 0; i < n; i++) ((u8 *)d)[i] = ((const u8 *)s)[i];
-  return d;
-}
-
-void *memset(void *d, int c, unsigned long n) {
-  for (unsigned long i = 0; i < n; i++) ((u8 *)d)[i] = (u8)c;
-  return d;
-}
-
-static u32 c_len(const char *s) {
-  u32 n = 0;
-  while (s[n]) n++;
-  return n;
-}
-
-static int is(str a, const char *b) {
-  u32 n = c_len(b);
-  if (a.n != n) return 0;
-  for (u32 i = 0; i < n; i++)
-    if (a.p[i] != (u8)b[i]) return 0;
-  return 1;
-}
+#include "../abi-c/text.h"
 
 // One log line under construction.
 static u8 line[4096];
