@@ -16,6 +16,8 @@ func callbackType(name, version string) (string, bool) {
 		return ">", true
 	case "main":
 		return "ii>i", true
+	case "__main_void":
+		return ">i", true
 	case "malloc", "proxy_on_memory_allocate":
 		return "i>i", true
 	case "proxy_on_context_create":

@@ -4,9 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 
-	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
 
 	"github.com/loom-gateway/loom/internal/proxywasm/abi"
@@ -108,62 +106,17 @@ func outsideCalls() []hostcall {
 func (in *Instance) notAvailable(params) abi.Status { return abi.StatusInternalFailure }
 func (in *Instance) notFound(params) abi.Status     { return abi.StatusNotFound }
 
-// linkEnv builds module `env` from the import section of a guest, because a name may come with several signatures.
-func linkEnv(ctx context.Context, r wazero.Runtime, guest wazero.CompiledModule) error {
-	builder := r.NewHostModuleBuilder("env")
-	var missing []string
-	used := map[string]bool{}
-	for _, def := range guest.ImportedFunctions() {
-		module, name, _ := def.Import()
-		if module != "env" || used[name] {
-			continue
-		}
-		used[name] = true
-		fn, ok := resolve(def)
-		if !ok {
-			missing = append(missing, signature(name, def.ParamTypes(), def.ResultTypes()))
-			continue
-		}
-		builder.NewFunctionBuilder().WithGoModuleFunction(fn, def.ParamTypes(), def.ResultTypes()).Export(name)
-	}
-	if len(missing) > 0 {
-		return fmt.Errorf("the module imports from env what no Proxy-Wasm host offers: %s: "+
-			"build it with a Proxy-Wasm SDK for ABI 0.1.0 to 0.2.1 and without other host libraries", strings.Join(missing, ", "))
-	}
-	if len(used) == 0 {
-		return nil
-	}
-	_, err := builder.Instantiate(ctx)
-	return err
-}
-
-// resolve finds the hostcall of an import.
-func resolve(def api.FunctionDefinition) (api.GoModuleFunction, bool) {
-	_, name, _ := def.Import()
-	letters, ok := signatureLetters(def.ParamTypes())
-	if !ok {
-		return nil, false
-	}
-	if fn, ok := toolchainCall(name, letters); ok {
-		return fn, true
-	}
-	table := hostcalls()
-	i := slices.IndexFunc(table, func(h hostcall) bool { return h.name == name && h.params == letters })
-	if i < 0 || len(def.ResultTypes()) > 1 || slices.Contains(def.ResultTypes(), api.ValueTypeI64) {
-		return nil, false
-	}
-	return table[i].adapt(len(def.ResultTypes()) == 1), true
-}
-
 // adapt is the one door out of the guest: it finds the instance, refuses what may not be called now, and writes the
 // status, mapped to what the SDKs survive.
 func (h hostcall) adapt(answers bool) api.GoModuleFunc {
 	return func(ctx context.Context, mod api.Module, stack []uint64) {
 		in := instanceOf(ctx, mod)
-		if in.restricted && !h.early {
-			panic(fmt.Errorf("%s was called while the module starts or allocates, when only logging is permitted", h.name))
+		var status abi.Status
+		if h.early || in.permits(h.name) {
+			status = h.call(in, stack)
+		} else {
+			status = in.refuse(abi.StatusBadArgument, "it was called while the module starts, when only logging and the clock are there")
 		}
-		status := h.call(in, stack)
 		answer := abi.Survive(h.name, status)
 		if status != abi.StatusOK || in.reason != "" {
 			in.reportRefusal(h.name, status, answer)
@@ -174,48 +127,11 @@ func (h hostcall) adapt(answers bool) api.GoModuleFunc {
 	}
 }
 
-// toolchainCall answers the imports that compilers add beside the ABI.
-func toolchainCall(name, letters string) (api.GoModuleFunc, bool) {
-	switch {
-	case name == "abort" && letters == "iiii":
-		return abort, true
-	case name == "emscripten_notify_memory_growth" && letters == "i":
-		return func(context.Context, api.Module, []uint64) {}, true
-	case name == "pthread_equal" && letters == "ii":
-		return func(_ context.Context, _ api.Module, stack []uint64) {
-			equal := uint32(stack[0]) == uint32(stack[1])
-			stack[0] = 0
-			if equal {
-				stack[0] = 1
-			}
-		}, true
+// permits reports whether hostcalls that need a context may be called. In the allocator, which runs inside of another
+// hostcall, they end the instance, as in Envoy. There they do so while the module starts as well.
+func (in *Instance) permits(hostcall string) bool {
+	if in.allocating || (in.loading && in.module.options.Profile == ProfileEnvoy) {
+		panic(fmt.Errorf("the plugin called %s while it starts or allocates, when only logging and the clock are there", hostcall))
 	}
-	return nil, false
-}
-
-func signatureLetters(types []api.ValueType) (string, bool) {
-	letters := make([]byte, len(types))
-	for i, t := range types {
-		switch t {
-		case api.ValueTypeI32:
-			letters[i] = 'i'
-		case api.ValueTypeI64:
-			letters[i] = 'I'
-		default:
-			return "", false
-		}
-	}
-	return string(letters), true
-}
-
-// signature prints a function type for an error message.
-func signature(name string, in, out []api.ValueType) string {
-	names := func(types []api.ValueType) string {
-		list := make([]string, len(types))
-		for i, t := range types {
-			list[i] = api.ValueTypeName(t)
-		}
-		return strings.Join(list, ", ")
-	}
-	return fmt.Sprintf("%s(%s) -> (%s)", name, names(in), names(out))
+	return !in.loading
 }

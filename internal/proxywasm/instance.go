@@ -43,7 +43,8 @@ type Instance struct {
 	mu         sync.Mutex
 	stack      [8]uint64
 	allocStack [1]uint64
-	restricted bool          // the guest starts or allocates: only logging is permitted
+	loading    bool          // the module's start functions run
+	allocating bool          // the guest's allocator runs
 	starting   bool          // proxy_on_vm_start runs
 	allowance  time.Duration // the time limit of the next call
 	current    scope         // whose callback runs
@@ -115,7 +116,7 @@ func (m *Module) NewInstance(ctx context.Context, c VMConfig, h Host) (*Instance
 func (in *Instance) instantiate(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, in.module.options.Limits.StartTimeout)
 	defer cancel()
-	in.restricted = true
+	in.loading = true
 	config := wazero.NewModuleConfig().WithName("").WithStartFunctions()
 	guest, err := in.module.runtime.InstantiateModule(&guestContext{Context: ctx, in: in}, in.module.compiled, config)
 	if errors.Is(err, context.DeadlineExceeded) || ctx.Err() != nil {
@@ -148,7 +149,7 @@ func (in *Instance) start() error {
 			return err
 		}
 	}
-	in.restricted = false
+	in.loading = false
 	return nil
 }
 

@@ -105,11 +105,10 @@ func (in *Instance) callAllocator(size uint32) uint32 {
 	if in.allocator == nil {
 		return 0
 	}
-	was := in.restricted
-	in.restricted = true
+	in.allocating = true
 	in.allocStack[0] = uint64(size)
 	err := in.allocator.CallWithStack(in.ctx, in.allocStack[:])
-	in.restricted = was
+	in.allocating = false
 	if err != nil {
 		panic(err)
 	}

@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/tetratelabs/wazero"
-	"github.com/tetratelabs/wazero/api"
 
 	"github.com/loom-gateway/loom/internal/proxywasm/abi"
 )
@@ -48,122 +47,71 @@ type Module struct {
 	refusals refusals
 }
 
-// Info says what a module is.
-type Info struct {
-	// ABIVersion is the newest version that the module is marked with, such as "0.2.1".
-	ABIVersion string
-	// Imports and Exports are the names of functions, sorted; imports are written module.name.
-	Imports, Exports []string
-	// Size of the module in bytes.
-	Size int
-}
-
 // Compile checks, compiles and links a module. The error is one sentence that says why the module cannot
 // be a plugin and what to do.
 func Compile(ctx context.Context, code []byte, o Options) (*Module, error) {
+	m, err := newModule(ctx, code, o)
+	if err != nil {
+		return nil, errors.Join(err, m.closeRuntime(ctx))
+	}
+	m.watchdog = startWatchdog(m.options.Limits.CallTimeout)
+	return m, nil
+}
+
+// Inspect says what a module is, as far as it can be known, also of one that Compile refuses. The error is Compile's.
+func Inspect(ctx context.Context, code []byte, o Options) (Info, error) {
+	m, err := newModule(ctx, code, o)
+	return m.info, errors.Join(err, m.closeRuntime(ctx))
+}
+
+// newModule returns what there is of a module with the error that it ended in. It is never nil.
+func newModule(ctx context.Context, code []byte, o Options) (*Module, error) {
 	o.Limits = o.Limits.orDefaults()
+	m := &Module{options: o, info: Info{Size: len(code)}}
 	if err := screen(code, o.Limits); err != nil {
-		return nil, err
+		return m, err
 	}
 	config := wazero.NewRuntimeConfig().WithCloseOnContextDone(true).WithMemoryLimitPages(o.Limits.MemoryPages)
 	if o.Cache != nil {
 		config = config.WithCompilationCache(o.Cache)
 	}
-	m := &Module{options: o, runtime: wazero.NewRuntimeWithConfig(ctx, config)}
-	if err := m.load(ctx, code); err != nil {
-		return nil, errors.Join(err, m.runtime.Close(ctx))
-	}
-	m.watchdog = startWatchdog(o.Limits.CallTimeout)
-	return m, nil
+	m.runtime = wazero.NewRuntimeWithConfig(ctx, config)
+	return m, m.load(ctx, code)
 }
 
-func (m *Module) load(ctx context.Context, code []byte) error {
-	var err error
+// load turns a panic of the compiler into an error: a file that nobody has seen before must not end the gateway.
+func (m *Module) load(ctx context.Context, code []byte) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = fmt.Errorf("compiling the module: it is not valid WebAssembly (%v): build it again", v)
+		}
+	}()
 	if m.compiled, err = m.runtime.CompileModule(ctx, code); err != nil {
 		return fmt.Errorf("compiling the module: %w", explainCompile(err))
 	}
-	m.info = inspect(m.compiled, len(code))
+	m.info.read(m.compiled, m.options)
 	for _, c := range abi.Callbacks() {
 		m.callable[c] = slices.Contains(m.info.Exports, c.Export()) && m.options.Callbacks.Has(c)
 	}
-	if err := m.checkExports(); err != nil {
+	// Both are looked at: what is missing is worth knowing also of a module that is refused for its exports.
+	linking := m.link(ctx)
+	if err := checkExports(m.info, m.compiled, code); err != nil {
 		return err
 	}
-	if err := linkWASI(ctx, m.runtime, m.compiled); err != nil {
-		return fmt.Errorf("linking WASI: %w", err)
-	}
-	if err := linkEnv(ctx, m.runtime, m.compiled); err != nil {
-		return fmt.Errorf("linking the module: %w", err)
-	}
-	return m.checkOtherImports()
+	return linking
 }
 
+// explainCompile adds what to do to the compiler's words.
 func explainCompile(err error) error {
-	if strings.Contains(err.Error(), "over limit of") {
-		return fmt.Errorf("%w: raise the plugin's memory limit or build it with less initial memory", err)
+	text := err.Error()
+	switch {
+	case strings.Contains(text, "over limit of"):
+		return fmt.Errorf("%w: raise the plugin's limits.memory or build it with less initial memory", err)
+	case strings.Contains(text, "feature"), strings.Contains(text, "at most one memory"), strings.Contains(text, "invalid byte for limits"):
+		return fmt.Errorf("%w: build it for plain WebAssembly 2.0, without threads, exceptions, tail calls, garbage collection, "+
+			"and with one memory of 32 bits", err)
 	}
-	return err
-}
-
-func inspect(c wazero.CompiledModule, size int) Info {
-	info := Info{Size: size}
-	for _, def := range c.ImportedFunctions() {
-		module, name, _ := def.Import()
-		info.Imports = append(info.Imports, module+"."+name)
-	}
-	for name := range c.ExportedFunctions() {
-		info.Exports = append(info.Exports, name)
-	}
-	slices.Sort(info.Imports)
-	slices.Sort(info.Exports)
-	info.ABIVersion = markedVersion(info.Exports)
-	return info
-}
-
-const versionMarker = "proxy_abi_version_"
-
-// markedVersion is the newest ABI version that the exports are marked with.
-func markedVersion(exports []string) string {
-	for _, version := range []string{"0_2_100", "0_2_1", "0_2_0", "0_1_0"} {
-		if slices.Contains(exports, versionMarker+version) {
-			return strings.ReplaceAll(version, "_", ".")
-		}
-	}
-	return ""
-}
-
-// checkExports refuses modules that cannot be a plugin, or whose callbacks have another type than the ABI's.
-func (m *Module) checkExports() error {
-	exports := m.info.Exports
-	if m.info.ABIVersion == "" {
-		for _, name := range exports {
-			if version, ok := strings.CutPrefix(name, versionMarker); ok {
-				return fmt.Errorf("the module is marked with ABI version %s, known are 0.1.0, 0.2.0 and 0.2.1: "+
-					"build it with another version of its SDK", strings.ReplaceAll(version, "_", "."))
-			}
-		}
-		return errors.New("the module exports no proxy_abi_version_* function, so it is not a Proxy-Wasm plugin: " +
-			"build it with a Proxy-Wasm SDK (and as a library: cdylib in Rust, -buildmode=c-shared in Go)")
-	}
-	if !slices.Contains(exports, "proxy_on_memory_allocate") && !slices.Contains(exports, "malloc") {
-		return errors.New("the module exports neither proxy_on_memory_allocate nor malloc, so it could not be handed any data: " +
-			"export one of them")
-	}
-	if len(m.compiled.ExportedMemories()) == 0 {
-		return errors.New("the module exports no memory, so it could not be handed any data: export it as `memory`")
-	}
-	return checkCallbackTypes(m.compiled.ExportedFunctions(), m.info.ABIVersion)
-}
-
-func (m *Module) checkOtherImports() error {
-	for _, def := range m.compiled.ImportedFunctions() {
-		module, name, _ := def.Import()
-		if module != "env" && m.runtime.Module(module) == nil {
-			return fmt.Errorf("the module imports %s from %q, which Proxy-Wasm does not have: "+
-				"build it without that library, or for wasm32-wasip1", name, module)
-		}
-	}
-	return nil
+	return fmt.Errorf("%w: the file is damaged or cut off, build it again or copy it again", err)
 }
 
 // Info says what the module is.
@@ -175,22 +123,12 @@ func (m *Module) Has(c abi.Callback) bool { return m.callable[c] }
 // Close frees the module and all of its instances.
 func (m *Module) Close(ctx context.Context) error {
 	m.watchdog.stop()
-	return m.runtime.Close(ctx)
+	return m.closeRuntime(ctx)
 }
 
-// checkCallbackTypes compares every known export with its type in the ABI.
-func checkCallbackTypes(exports map[string]api.FunctionDefinition, version string) error {
-	for name, def := range exports {
-		want, known := callbackType(name, version)
-		if !known {
-			continue
-		}
-		params, ok := signatureLetters(def.ParamTypes())
-		results, ok2 := signatureLetters(def.ResultTypes())
-		if !ok || !ok2 || params+">"+results != want {
-			return fmt.Errorf("the export %s has another type than ABI %s gives it (%s, i = i32): rebuild the plugin with a matching SDK",
-				signature(name, def.ParamTypes(), def.ResultTypes()), version, want)
-		}
+func (m *Module) closeRuntime(ctx context.Context) error {
+	if m.runtime == nil {
+		return nil
 	}
-	return nil
+	return m.runtime.Close(ctx)
 }
