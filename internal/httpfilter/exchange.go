@@ -21,8 +21,16 @@ const (
 	phaseIdle phase = iota // no callback of this direction: nothing of it may be touched
 	phaseHeaders
 	phaseBody
+	phaseBodyEnd // the last body callback: trailers may be added
 	phaseTrailers
 )
+
+func bodyPhase(last bool) phase {
+	if last {
+		return phaseBodyEnd
+	}
+	return phaseBody
+}
 
 // exchange is one request and its response as one plugin sees them.
 type exchange struct {
@@ -34,6 +42,8 @@ type exchange struct {
 	// Under the instance's lock, see Enter.
 	requestPhase, responsePhase phase
 	logging                     bool // the stream ends: everything is there to read
+
+	lastRequestBody, lastResponseBody bool // the next body callback of the direction is the last one
 
 	skipping atomic.Bool // the plugin failed open: no more callbacks
 
@@ -127,20 +137,33 @@ func (x *exchange) outcomeOf(v proxywasm.Verdict) error {
 // statusClientGone is what nobody reads: the usual number in logs for a client that went away.
 const statusClientGone = 499
 
-// wait holds the exchange, whose callback c has paused it, until the plugin lets it go on.
+// wait holds the exchange, whose callback c has paused it, until the plugin lets it go on. What the plugin sends to the
+// client meanwhile shows that it has not forgotten the stream: the time begins anew.
 func (x *exchange) wait(c abi.Callback) error {
+	for {
+		v, err := x.waitOnce(c)
+		if err != nil {
+			return err
+		}
+		if err := x.response.outcomeOf(v); err != nil || !v.Paused() {
+			return err
+		}
+	}
+}
+
+func (x *exchange) waitOnce(c abi.Callback) (proxywasm.Verdict, error) {
 	ctx, cancel := context.WithTimeoutCause(x.request.Context(), x.filter.plugin.PauseTimeout(), errPauseTimeout)
 	defer cancel()
 	v := x.stream.Wait(ctx, c)
 	if v.Err == nil || ctx.Err() == nil {
-		return x.outcomeOf(v)
+		return v, nil
 	}
 	if x.request.Context().Err() != nil {
-		return &Error{Status: statusClientGone, Reason: "the client went away while a plugin held the request", Err: x.request.Context().Err()}
+		return v, &Error{Status: statusClientGone, Reason: "the client went away while a plugin held the request", Err: x.request.Context().Err()}
 	}
 	x.filter.options.Log.Warn("a plugin did not continue what it had paused; the client gets 504",
 		zap.String("plugin", x.filter.plugin.Name()), zap.Stringer("callback", c), zap.Duration("pause_timeout", x.filter.plugin.PauseTimeout()))
-	return &Error{Status: http.StatusGatewayTimeout, Reason: "plugin " + x.filter.plugin.Name() + " paused", Err: errPauseTimeout}
+	return v, &Error{Status: http.StatusGatewayTimeout, Reason: "plugin " + x.filter.plugin.Name() + " paused", Err: errPauseTimeout}
 }
 
 // Enter implements proxywasm.Exchange.
@@ -149,13 +172,13 @@ func (x *exchange) Enter(c abi.Callback) {
 	case abi.OnRequestHeaders:
 		x.requestPhase = phaseHeaders
 	case abi.OnRequestBody:
-		x.requestPhase = phaseBody
+		x.requestPhase = bodyPhase(x.lastRequestBody)
 	case abi.OnRequestTrailers:
 		x.requestPhase = phaseTrailers
 	case abi.OnResponseHeaders:
 		x.responsePhase = phaseHeaders
 	case abi.OnResponseBody:
-		x.responsePhase = phaseBody
+		x.responsePhase = bodyPhase(x.lastResponseBody)
 	case abi.OnResponseTrailers:
 		x.responsePhase = phaseTrailers
 	case abi.OnLog:
@@ -179,14 +202,14 @@ func (x *exchange) Headers(t abi.MapType) (proxywasm.HeaderMap, bool) {
 	case abi.MapHTTPRequestHeaders:
 		return x.requestHead()
 	case abi.MapHTTPRequestTrailers:
-		if request == phaseTrailers {
+		if request >= phaseBodyEnd {
 			return &trailerMap{&x.request.Trailer}, true
 		}
 	case abi.MapHTTPResponseHeaders:
 		return x.responseHead()
 	case abi.MapHTTPResponseTrailers:
-		if response == phaseTrailers || (logging && x.response.trailers != nil) {
-			return &trailerMap{&x.response.trailers}, response == phaseTrailers
+		if response >= phaseBodyEnd || (logging && x.response.trailers != nil) {
+			return &trailerMap{&x.response.trailers}, response >= phaseBodyEnd
 		}
 	}
 	return nil, false
@@ -205,7 +228,7 @@ func (x *exchange) Body(t abi.BufferType) *proxywasm.Body {
 
 // hasBody: before trailers no body callback says that the body has ended, so what is held can still be rewritten in theirs.
 func hasBody(p phase, body *proxywasm.Body) bool {
-	return p == phaseBody || p == phaseTrailers && body.Len() > 0
+	return p == phaseBody || p == phaseBodyEnd || p == phaseTrailers && body.Len() > 0
 }
 
 // Interface guards

@@ -107,6 +107,7 @@ func (x *exchange) serve(next Next) error {
 // cannot go on writing because of it: the client still gets the plugin's answer, or the reason's status.
 func (x *exchange) serveNext(next Next) (err error) {
 	defer func() {
+		x.response.unwatch()
 		stopped := x.stopped()
 		if stopped == nil {
 			return
@@ -124,10 +125,14 @@ func (x *exchange) serveNext(next Next) (err error) {
 // conclude gives the client what an outcome stands for.
 func (x *exchange) conclude(err error) error {
 	switch {
+	case errors.Is(err, errCompleted):
+		return nil
 	case errors.Is(err, errLocalReply):
 		return x.conclude(x.sendReply())
 	case errors.Is(err, errAborted):
 		panic(http.ErrAbortHandler)
+	case err != nil && x.response.committed && x.request.Context().Err() != nil:
+		panic(http.ErrAbortHandler) // the client is gone, nobody sees the end
 	case err != nil && x.response.committed:
 		x.filter.options.Log.Error("cutting a response that cannot be completed",
 			zap.String("plugin", x.filter.plugin.Name()), zap.Error(err))

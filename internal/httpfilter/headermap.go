@@ -75,6 +75,7 @@ const (
 	badValue    = "the value of a header has control characters (a line break, a NUL); the header was left out"
 	badPseudo   = "a pseudo header was given a value that it cannot have, or does not exist; it stays as it was"
 	badFraming  = "transfer-encoding and content-length follow from the body; what was written to them was left out"
+	badTrailer  = "what frames or routes a message cannot be a trailer; it was left out"
 	fixedPseudo = "a pseudo header cannot be removed, for there is no message without it; it stays as it was"
 )
 
@@ -112,7 +113,18 @@ func (m *trailerMap) AppendPairs(dst []abi.Pair) []abi.Pair { return appendPairs
 func (m *trailerMap) Get(name []byte) (string, bool)        { return lookup(*m.header, name) }
 func (m *trailerMap) Add(name, value []byte) string         { return m.put(name, value, http.Header.Add) }
 func (m *trailerMap) Set(name, value []byte) string         { return m.put(name, value, http.Header.Set) }
-func (m *trailerMap) Replace(pairs []abi.Pair) string       { m.make(); return replaceAll(*m.header, pairs) }
+
+func (m *trailerMap) Replace(pairs []abi.Pair) string {
+	m.make()
+	refused := replaceAll(*m.header, pairs)
+	for name := range *m.header {
+		if !httpguts.ValidTrailerHeader(name) {
+			delete(*m.header, name)
+			refused = badTrailer
+		}
+	}
+	return refused
+}
 
 func (m *trailerMap) Remove(name []byte) string {
 	m.header.Del(string(name))
@@ -123,6 +135,9 @@ func (m *trailerMap) put(name, value []byte, put func(http.Header, string, strin
 	n, v := string(name), string(value)
 	if refused := check(n, v); refused != "" {
 		return refused
+	}
+	if !httpguts.ValidTrailerHeader(n) {
+		return badTrailer
 	}
 	m.make()
 	put(*m.header, n, v)

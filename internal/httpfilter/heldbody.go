@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/loom-gateway/loom/internal/proxywasm"
 	"github.com/loom-gateway/loom/internal/proxywasm/abi"
 )
 
@@ -51,23 +52,30 @@ func (b *requestBody) read() (int, error) {
 // waitFor waits for the client or for the plugin, whoever is first.
 func (b *requestBody) waitFor(p *pendingRead) error {
 	x := b.exchange
-	ctx, cancel := context.WithCancelCause(x.request.Context())
-	defer cancel(nil)
-	go func() {
-		select {
-		case <-p.done:
-			cancel(errArrived)
-		case <-ctx.Done():
+	for {
+		wake, v, ok := x.stream.Poll(abi.OnRequestBody)
+		if ok {
+			return b.letGo(v)
 		}
-	}()
-	v := x.stream.Wait(ctx, abi.OnRequestBody)
-	if v.Err != nil && ctx.Err() != nil {
-		return context.Cause(ctx)
+		select {
+		case <-wake:
+		case <-p.done:
+			x.stream.Leave(abi.StreamHTTPRequest)
+			return errArrived
+		case <-x.request.Context().Done():
+			x.stream.Leave(abi.StreamHTTPRequest)
+			return context.Cause(x.request.Context())
+		}
 	}
-	if err := x.outcomeOf(v); err != nil {
+}
+
+func (b *requestBody) letGo(v proxywasm.Verdict) error {
+	if err := b.exchange.outcomeOf(v); err != nil {
 		return err
 	}
-	b.release()
+	if err := b.release(); err != nil {
+		return err
+	}
 	return errReleased
 }
 

@@ -29,6 +29,7 @@ func (x *exchange) sendReply() error {
 	} else {
 		x.writeReply(reply)
 	}
+	w.unwatch()
 	if stopped := x.stopped(); stopped != nil {
 		return stopped
 	}

@@ -2,7 +2,6 @@ package httpfilter
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"sync/atomic"
@@ -20,13 +19,23 @@ type requestBody struct {
 	exchange *exchange
 	source   io.ReadCloser
 	chunk    []byte
-	ready    []byte // released by the plugin
-	altered  bool
-	released bool // the plugin has let something through, if only nothing
-	held     bool // the plugin waits for more
+	ready    []byte // released by the plugin; may be a part of chunk
+	altered  bool   // the body has another length than the one that was declared
+	fixed    bool   // the head went on with a Content-Length
+	released bool   // the plugin has let something through, if only nothing
+	held     bool   // the plugin waits for more
 	eof      bool
 	err      error
 	pending  atomic.Pointer[pendingRead]
+}
+
+// newRequestBody reads no more at a time than the client has declared.
+func newRequestBody(x *exchange) *requestBody {
+	size := int64(chunkSize)
+	if n := x.request.ContentLength; n > 0 {
+		size = min(size, n)
+	}
+	return &requestBody{exchange: x, source: x.request.Body, chunk: make([]byte, size), held: x.headersHeld}
 }
 
 // Read implements io.Reader.
@@ -39,7 +48,7 @@ func (b *requestBody) Read(p []byte) (int, error) {
 			return 0, io.EOF
 		case b.exchange.isEnded():
 			return 0, errEnded
-		case !b.exchange.active():
+		case !b.exchange.active() && b.pending.Load() == nil:
 			return b.source.Read(p)
 		}
 		b.err = b.pull()
@@ -63,34 +72,33 @@ func (b *requestBody) prime() error {
 	return nil
 }
 
-// pull reads a chunk and shows it to the plugin.
+// pull reads a chunk and shows it to the plugin. Everything that was let through before must have been read.
 func (b *requestBody) pull() error {
-	if b.chunk == nil {
-		b.chunk = make([]byte, chunkSize)
-	}
 	n, err := b.read()
 	if errors.Is(err, errReleased) {
 		return nil
 	}
 	b.eof = errors.Is(err, io.EOF)
 	if err != nil && !b.eof {
-		return b.exchange.stop(clientError(err))
+		return b.exchange.stop(b.exchange.clientError(err))
 	}
 	if n == 0 && !b.eof {
 		return nil
 	}
-	x := b.exchange
-	if limit := x.filter.plugin.BodyLimit(); int64(x.input.Len()+n) > max(limit, chunkSize) {
-		return x.stop(&Error{Status: http.StatusRequestEntityTooLarge, Reason: fmt.Sprintf(
-			"plugin %s holds the request body, which is larger than its limit of %d bytes", x.filter.plugin.Name(), limit)})
+	if !b.exchange.active() {
+		b.ready = b.chunk[:n]
+		return nil
 	}
-	x.input.Append(b.chunk[:n])
+	b.exchange.input.Append(b.chunk[:n])
 	return b.show()
 }
 
-func clientError(err error) error {
-	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) || isOutcome(err) {
+func (x *exchange) clientError(err error) error {
+	switch tooLarge := (*http.MaxBytesError)(nil); {
+	case errors.As(err, &tooLarge) || isOutcome(err):
 		return err // Caddy answers 413; the plugin has its own answer
+	case x.request.Context().Err() != nil:
+		return &Error{Status: statusClientGone, Reason: "the client went away while its request body was read", Err: err}
 	}
 	return &Error{Status: http.StatusBadRequest, Reason: "reading the request body", Err: err}
 }
@@ -103,14 +111,17 @@ func (b *requestBody) show() error {
 		if err := b.data(b.eof && !trailers); err != nil {
 			return x.stop(err)
 		}
-	} else {
-		b.release()
+	} else if err := b.release(); err != nil {
+		return x.stop(err)
 	}
-	if trailers {
-		if err := b.trailers(); err != nil {
-			return x.stop(err)
-		}
-		b.release()
+	if !trailers {
+		return nil
+	}
+	if err := b.trailers(); err != nil {
+		return x.stop(err)
+	}
+	if err := b.release(); err != nil {
+		return x.stop(err)
 	}
 	return nil
 }
@@ -118,14 +129,14 @@ func (b *requestBody) show() error {
 func (b *requestBody) data(eos bool) error {
 	x := b.exchange
 	before := x.bodySnapshot(&x.input)
+	x.lastRequestBody = eos
 	v := x.stream.RequestBody(x.input.Len(), eos)
 	if err := x.outcomeOf(v); err != nil {
 		return err
 	}
 	if !x.active() {
-		x.input.Set(before)
-		b.release()
-		return nil
+		x.input.Restore(before)
+		return b.release()
 	}
 	return b.settle(v, eos)
 }
@@ -133,21 +144,24 @@ func (b *requestBody) data(eos bool) error {
 // settle does what a body callback's action means.
 func (b *requestBody) settle(v proxywasm.Verdict, eos bool) error {
 	x := b.exchange
-	if v.Action == abi.DataStopIterationNoBuffer {
-		x.input.Take()
-		b.altered = true
+	if !v.Paused() {
+		x.input.Thaw()
+		return b.release()
 	}
-	if v.Paused() {
-		if !eos {
-			b.held = true
-			return nil
-		}
-		if err := x.wait(abi.OnRequestBody); err != nil {
-			return err
-		}
+	x.stream.Leave(abi.StreamHTTPRequest)
+	full := x.hold(&x.input, v.Action)
+	b.altered = b.altered || v.Action == abi.DataStopIterationNoBuffer
+	if full && v.Action == abi.ActionPause {
+		return &Error{Status: http.StatusRequestEntityTooLarge, Reason: x.filter.overLimit("request")}
 	}
-	b.release()
-	return nil
+	if !eos && !full {
+		b.held = true
+		return nil
+	}
+	if err := x.wait(abi.OnRequestBody); err != nil {
+		return err
+	}
+	return b.release()
 }
 
 func (b *requestBody) trailers() error {
@@ -160,16 +174,25 @@ func (b *requestBody) trailers() error {
 }
 
 // release lets the buffer through.
-func (b *requestBody) release() {
+func (b *requestBody) release() error {
+	input := &b.exchange.input
 	b.held, b.released = false, true
-	b.altered = b.altered || b.exchange.input.Changed()
-	b.ready = append(b.ready, b.exchange.input.Take()...)
+	b.altered = b.altered || input.Resized()
+	if b.altered && b.fixed {
+		return &Error{Status: http.StatusBadGateway, Reason: "plugin " + b.exchange.filter.plugin.Name(), Err: errLength}
+	}
+	if len(b.ready) == 0 {
+		b.ready = input.Take()
+	} else {
+		b.ready = append(b.ready, input.Take()...)
+	}
+	return nil
 }
 
-// bodySnapshot copies a buffer before a plugin that may fail open sees it.
+// bodySnapshot remembers a buffer before a plugin that may fail open sees it.
 func (x *exchange) bodySnapshot(body *proxywasm.Body) []byte {
 	if !x.filter.plugin.FailOpen() {
 		return nil
 	}
-	return append([]byte(nil), body.Bytes()...)
+	return body.Snapshot()
 }

@@ -37,8 +37,11 @@ func (x *exchange) requestBody() error {
 	if !x.hasBody || (!x.has(abi.OnRequestBody) && !x.has(abi.OnRequestTrailers)) {
 		return nil
 	}
-	x.bodyReader = &requestBody{exchange: x, source: x.request.Body, held: x.headersHeld}
+	x.bodyReader = newRequestBody(x)
 	x.request.Body = x.bodyReader
+	if x.request.Trailer == nil {
+		x.request.Trailer = http.Header{} // what a plugin adds must be in the map that the next handler has
+	}
 	if !x.headersHeld && x.request.ContentLength < 0 {
 		return nil
 	}
@@ -52,13 +55,14 @@ func (x *exchange) requestBody() error {
 func (x *exchange) fixRequestLength() {
 	r, b := x.request, x.bodyReader
 	switch {
-	case b.eof && len(x.request.Trailer) == 0:
+	case b.eof && len(r.Trailer) == 0:
 		r.ContentLength = int64(len(b.ready))
 		r.Header.Set("Content-Length", strconv.Itoa(len(b.ready)))
-	case b.altered:
+	case b.eof || b.altered: // in HTTP/1.1 only a chunked body has trailers
 		r.ContentLength = -1
 		r.Header.Del("Content-Length")
 	}
+	b.fixed = r.ContentLength >= 0 && !b.eof
 }
 
 // isTunnel reports whether the request's body is the bytes of a tunnel, as in HTTP/2 and HTTP/3. An Upgrade header says

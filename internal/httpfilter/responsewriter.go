@@ -4,10 +4,14 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+	"sync"
 
 	"github.com/loom-gateway/loom/internal/proxywasm"
 	"github.com/loom-gateway/loom/internal/proxywasm/abi"
 )
+
+// responseChunk is the most that a guest sees in one callback, however much a handler writes at once.
+const responseChunk = 64 << 10
 
 // responseWriter is what the next handler answers to. With a body callback the head is held back until the first data
 // callback, so that a Content-Length that a plugin makes wrong can still be mended.
@@ -15,6 +19,7 @@ type responseWriter struct {
 	http.ResponseWriter
 	exchange *exchange
 	base     http.Header // what stood in the header before the next handler
+	own      http.Header // the next handler's; nil when it is the client's, since nobody else touches that
 
 	headers     responseHeaders
 	output      proxywasm.Body
@@ -23,23 +28,52 @@ type responseWriter struct {
 	committed   bool  // the head is on its way
 	through     bool  // no body callbacks: none wanted, an upgrade, or no body at all
 	held        bool  // a header callback paused, but wants to see the body
-	altered     bool  // the plugin changed the body
+	altered     bool  // the body has another length than the one that was declared
 	fixed       bool  // committed with a Content-Length
 	dead        error // the response cannot go on
+
+	mu    sync.Mutex // between the handler and the watcher
+	watch watcher
 }
 
 func newResponseWriter(x *exchange, w http.ResponseWriter) *responseWriter {
-	return &responseWriter{ResponseWriter: w, exchange: x, base: w.Header().Clone(), headers: responseHeaders{header: w.Header()}}
+	rw := &responseWriter{ResponseWriter: w, exchange: x, base: w.Header().Clone(), headers: responseHeaders{header: w.Header()}}
+	if x.has(abi.OnResponseBody) {
+		rw.own = w.Header().Clone()
+		if rw.own == nil {
+			rw.own = http.Header{}
+		}
+	}
+	return rw
 }
 
 // Unwrap makes http.ResponseController find what is not wrapped here, such as Hijack.
 func (w *responseWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// Header implements http.ResponseWriter.
+func (w *responseWriter) Header() http.Header {
+	if w.own != nil {
+		return w.own
+	}
+	return w.ResponseWriter.Header()
+}
+
+// publish makes the handler's header the client's. What the handler adds later can only be trailers.
+func (w *responseWriter) publish() {
+	if w.own != nil {
+		clear(w.headers.header)
+		for name, values := range w.own {
+			w.headers.header[name] = values
+		}
+	}
+}
 
 // WriteHeader runs on_response_headers. Informational responses pass by.
 func (w *responseWriter) WriteHeader(status int) {
 	if w.wroteHeader {
 		return
 	}
+	w.publish()
 	if status < 200 && status != http.StatusSwitchingProtocols {
 		w.ResponseWriter.WriteHeader(status)
 		return
@@ -50,7 +84,8 @@ func (w *responseWriter) WriteHeader(status int) {
 		w.dead = w.exchange.stop(err)
 		return
 	}
-	w.through = w.through || eos || status == http.StatusSwitchingProtocols || !w.exchange.has(abi.OnResponseBody)
+	w.through = w.through || eos || status == http.StatusSwitchingProtocols || isTunnel(w.exchange.request) ||
+		!w.exchange.has(abi.OnResponseBody)
 	if w.through {
 		w.commit()
 	}
@@ -72,31 +107,54 @@ func (w *responseWriter) commit() {
 	w.ResponseWriter.WriteHeader(w.headers.status)
 }
 
-// Write shows a chunk to the plugin.
+// Write shows what the handler writes to the plugin.
 func (w *responseWriter) Write(p []byte) (int, error) {
-	if err := w.ready(); err != nil {
-		return 0, err
+	w.begin()
+	if w.through {
+		return w.pass(p)
 	}
-	if w.passing() {
-		if err := w.flushHeld(); err != nil {
-			return 0, w.die(err)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.takeBack()
+	written := 0
+	for w.dead == nil && written < len(p) {
+		chunk := p[written:min(written+responseChunk, len(p))]
+		n, err := w.show(chunk)
+		written += n
+		if err != nil {
+			return written, w.die(err)
 		}
-		return w.ResponseWriter.Write(p)
 	}
-	if limit := w.exchange.filter.plugin.BodyLimit(); w.output.Len() > 0 && int64(w.output.Len()+len(p)) > limit {
-		return 0, w.die(&Error{Status: http.StatusInternalServerError, Reason: "plugin " + w.exchange.filter.plugin.Name() +
-			" holds the response body, which is larger than its limit of " + strconv.FormatInt(limit, 10) + " bytes"})
+	return written, w.dead
+}
+
+// pass writes what no callback wants to see.
+func (w *responseWriter) pass(p []byte) (int, error) {
+	if w.dead != nil {
+		return 0, w.dead
 	}
-	w.output.Append(p)
-	if err := w.data(false); err != nil {
+	if err := w.flushHeld(); err != nil {
 		return 0, w.die(err)
 	}
-	return len(p), nil
+	return w.ResponseWriter.Write(p)
+}
+
+// show runs a chunk through the plugin. The lock must be held.
+func (w *responseWriter) show(chunk []byte) (int, error) {
+	if w.passing() {
+		return w.pass(chunk)
+	}
+	w.output.Append(chunk)
+	held, err := w.data(false)
+	if held {
+		w.watchHeld()
+	}
+	return len(chunk), err
 }
 
 // flushHeld sends the head and what a plugin held that has failed open since, or that waited for the trailers.
 func (w *responseWriter) flushHeld() error {
-	if w.output.Len() > 0 || !w.committed && w.output.Changed() {
+	if w.output.Len() > 0 || !w.committed && w.output.Resized() {
 		return w.release(false)
 	}
 	w.commit()
@@ -108,11 +166,11 @@ func (w *responseWriter) passing() bool {
 	return w.through || !w.exchange.active()
 }
 
-func (w *responseWriter) ready() error {
+// begin makes sure that there is a head.
+func (w *responseWriter) begin() {
 	if !w.wroteHeader {
 		w.WriteHeader(http.StatusOK)
 	}
-	return w.dead
 }
 
 func (w *responseWriter) die(err error) error {
@@ -122,26 +180,38 @@ func (w *responseWriter) die(err error) error {
 
 // ReadFrom keeps the fast path of the connection when nobody looks at the body.
 func (w *responseWriter) ReadFrom(r io.Reader) (int64, error) {
-	if err := w.ready(); err != nil {
-		return 0, err
-	}
-	if !w.passing() {
+	w.begin()
+	if !w.through {
 		return io.Copy(writerOnly{w}, r)
 	}
-	w.commit()
+	if w.dead != nil {
+		return 0, w.dead
+	}
+	if err := w.flushHeld(); err != nil {
+		return 0, w.die(err)
+	}
 	return io.Copy(w.ResponseWriter, r)
 }
 
 // writerOnly hides ReadFrom.
 type writerOnly struct{ io.Writer }
 
-// FlushError sends what the plugin has let through.
+// FlushError sends what the plugin has let through. A head that declares a length waits for the body: the plugin may
+// make another one of it.
 func (w *responseWriter) FlushError() error {
-	if err := w.ready(); err != nil {
-		return err
+	w.begin()
+	if !w.through {
+		w.mu.Lock()
+		defer w.mu.Unlock()
 	}
-	if !w.passing() && (w.held || w.output.Len() > 0) {
-		return nil // the plugin holds it
+	if w.dead != nil {
+		return w.dead
+	}
+	if !w.passing() {
+		waits := !w.committed && w.headers.header.Get("Content-Length") != ""
+		if w.held || waits || w.watch.open {
+			return nil
+		}
 	}
 	w.commit()
 	return http.NewResponseController(w.ResponseWriter).Flush()
@@ -152,13 +222,23 @@ func (w *responseWriter) Flush() { _ = w.FlushError() }
 
 // reset makes the writer ready for an answer of the plugin's own.
 func (w *responseWriter) reset() {
+	header := w.Header()
 	clear(w.headers.header)
+	clear(header)
 	for name, values := range w.base {
+		header[name] = values
 		w.headers.header[name] = values
 	}
 	w.output.Take()
 	w.through = w.wroteHeader // in the response phases the callbacks have run
-	w.wroteHeader, w.held, w.dead, w.altered = false, false, nil, false
+	w.wroteHeader, w.held, w.dead, w.altered, w.trailers = false, false, nil, false, nil
+}
+
+// setLength declares the length of a body that is known whole, where there was one or the body is the plugin's.
+func (w *responseWriter) setLength(n int) {
+	if w.headers.header.Get("Content-Length") != "" || w.altered {
+		w.headers.header.Set("Content-Length", strconv.Itoa(n))
+	}
 }
 
 // Interface guards

@@ -9,10 +9,13 @@ import (
 
 // Section "Buffers".
 
-// Body is a buffer that a guest may read and rewrite while it has a body callback.
+// Body is a buffer that a guest may read and rewrite while it has a body callback. A chunk that a plugin lets through is
+// never copied: the buffer borrows it, and copies when the guest writes or holds it.
 type Body struct {
-	data    []byte
-	changed bool
+	data     []byte
+	borrowed bool // the bytes are the caller's, who uses them again after the callback
+	frozen   bool // a snapshot has the same bytes
+	came     int  // bytes that were added since the last Take
 }
 
 // Bytes are the buffer's contents; valid until the next change.
@@ -21,21 +24,46 @@ func (b *Body) Bytes() []byte { return b.data }
 // Len is the number of bytes in the buffer.
 func (b *Body) Len() int { return len(b.data) }
 
-// Set makes data the contents, without copying.
-func (b *Body) Set(data []byte) { b.data = data }
+// Append adds a chunk. The buffer may refer to it until Keep or Take.
+func (b *Body) Append(chunk []byte) {
+	b.came += len(chunk)
+	if len(b.data) == 0 && !b.frozen {
+		b.data, b.borrowed = chunk[:len(chunk):len(chunk)], true
+		return
+	}
+	b.Keep()
+	b.data = append(b.data, chunk...)
+}
 
-// Append appends a chunk.
-func (b *Body) Append(chunk []byte) { b.data = append(b.data, chunk...) }
+// Keep makes the contents the buffer's own: it is held beyond the callback.
+func (b *Body) Keep() {
+	if b.borrowed {
+		b.data, b.borrowed = append([]byte(nil), b.data...), false
+	}
+}
 
-// Take empties the buffer and returns what it held.
+// Take empties the buffer and returns what it held: the chunk itself where nobody has changed or kept it.
 func (b *Body) Take() []byte {
 	data := b.data
-	b.data = nil
+	*b = Body{}
 	return data
 }
 
-// Changed reports whether the guest has written to the buffer since it was made.
-func (b *Body) Changed() bool { return b.changed }
+// Resized reports whether the buffer has another length than what came in: whether a length that was declared before is
+// wrong now.
+func (b *Body) Resized() bool { return len(b.data) != b.came }
+
+// Snapshot returns the contents as they are, for Restore. No guest can change them.
+func (b *Body) Snapshot() []byte {
+	b.frozen = true
+	return b.data
+}
+
+// Restore makes a snapshot the contents again.
+func (b *Body) Restore(snapshot []byte) { b.data, b.frozen = snapshot, false }
+
+// Thaw forgets a snapshot.
+func (b *Body) Thaw() { b.frozen = false }
 
 // Splice replaces n bytes at start by data, which it copies. Positions behind the end mean the end, so prepending
 // (0, 0), appending (max, 0) and replacing everything (0, max) are cases of the same thing.
@@ -43,12 +71,15 @@ func (b *Body) Splice(start, n uint32, data []byte) {
 	size := uint32(min(len(b.data), math.MaxUint32))
 	start = min(start, size)
 	n = min(n, size-start)
-	b.changed = true
-	if start == 0 && n == size {
+	switch {
+	case start == 0 && n == size:
 		b.data = append([]byte(nil), data...)
-		return
+	case b.borrowed || b.frozen:
+		b.data = slices.Concat(b.data[:start], data, b.data[start+n:])
+	default:
+		b.data = slices.Replace(b.data, int(start), int(start+n), data...)
 	}
-	b.data = slices.Replace(b.data, int(start), int(start+n), data...)
+	b.borrowed, b.frozen = false, false
 }
 
 // buffer finds the bytes of a buffer. ok is false when it does not exist now.
@@ -133,6 +164,14 @@ func (in *Instance) setBufferBytes(p params) abi.Status {
 	if body == nil {
 		return abi.StatusBadArgument
 	}
+	if in.module.options.Profile.refusesSplice() && inTheMiddle(body, p.u32(1)) {
+		return abi.StatusBadArgument
+	}
 	body.Splice(p.u32(1), p.u32(2), data)
 	return abi.StatusOK
 }
+
+// refusesSplice is Envoy: it replaces from the beginning, prepends and appends, and nothing else.
+func (p Profile) refusesSplice() bool { return p == ProfileEnvoy }
+
+func inTheMiddle(b *Body, start uint32) bool { return start > 0 && int64(start) < int64(b.Len()) }

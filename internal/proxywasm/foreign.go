@@ -38,6 +38,8 @@ func (in *Instance) foreign(name string, args []byte) ([]byte, abi.Status) {
 			level++
 		}
 		return binary.LittleEndian.AppendUint32(nil, uint32(level)), abi.StatusOK
+	case "inject_encoded_data_to_filter_chain", "inject_encoded_data_to_filter_chain_on_header":
+		return in.injectForeign(args)
 	case "clear_route_cache", "set_global_max_requests_per_io_cycle":
 		return nil, abi.StatusOK // nothing to do here
 	}

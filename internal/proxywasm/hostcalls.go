@@ -97,7 +97,7 @@ func outsideCalls() []hostcall {
 		// Higress: its SDK imports them whether a plugin uses them or not
 		{"proxy_redis_init", "iiiiiii", (*Instance).notAvailable, false},
 		{"proxy_redis_call", "iiiii", (*Instance).notAvailable, false},
-		{"proxy_inject_encoded_data_to_filter_chain", "iii", (*Instance).notAvailable, false},
+		{"proxy_inject_encoded_data_to_filter_chain", "iii", (*Instance).injectEncodedData, false},
 		{"proxy_get_upstream_hosts", "ii", (*Instance).notFound, false},
 		{"proxy_set_upstream_override_host", "ii", (*Instance).notFound, false},
 	}

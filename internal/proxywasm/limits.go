@@ -64,6 +64,9 @@ const (
 	// value); it bounds what a bad length can make the host allocate. The guest's memory bounds it as well.
 	maxCopy = 256 << 20
 
+	// maxInjected is the most that a guest may inject into a response and the client has not taken yet.
+	maxInjected = 16 << 20
+
 	// maxRandomBytes is the most that one random_get fills.
 	maxRandomBytes = 1 << 20
 

@@ -196,7 +196,7 @@ func TestBody(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			f := probe(t, tc.script)
 			ex := newExchange()
-			ex.body.Set([]byte(tc.body))
+			ex.body.Append([]byte(tc.body))
 			s := f.stream(t, ex)
 			if v := s.RequestBody(len(tc.body), true); v.Err != nil {
 				t.Fatal(v.Err)
@@ -211,7 +211,7 @@ func TestBody(t *testing.T) {
 func TestBufferRanges(t *testing.T) {
 	f := probe(t, `request_body: buf 0 1 2; buf 0 2 999; buf 0 9 1; buf 0 1 4294967295; buf 6 0 99; bufstatus 0; buf 77 0 1; setbuf 7 0 0 x`)
 	ex := newExchange()
-	ex.body.Set([]byte("abcd"))
+	ex.body.Append([]byte("abcd"))
 	f.stream(t, ex).RequestBody(4, true)
 	f.want(t, `  buf 0 1 -> 0 "bc"`)
 	f.want(t, `  buf 0 2 -> 0 "cd"`)

@@ -23,7 +23,8 @@ type Stream struct {
 	replied  bool
 	closed   bool
 	finished bool
-	wake     [2]chan struct{}
+	injected *Injection
+	wake     [2]chan struct{} // closed when waiters should look again; nil while nobody waits
 }
 
 // Verdict is what the gateway must do after a callback.
@@ -35,6 +36,8 @@ type Verdict struct {
 	Reply *LocalReply
 	// Closed asks to abort the exchange without an answer.
 	Closed bool
+	// Injected is to be sent to the client now, whatever the action is.
+	Injected *Injection
 	// Err is the death of the instance, or the end of Wait's context.
 	Err error
 }
@@ -161,14 +164,24 @@ func (s *Stream) normalise(c abi.Callback, a abi.Action) abi.Action {
 // the deferred effects apply, so a guest may continue within the callback that pauses.
 func (s *Stream) settle(dir abi.StreamType, a abi.Action) Verdict {
 	s.paused[dir] = a != abi.ActionContinue
-	if v, ok := s.effects(dir); ok {
-		return v
+	v, ok := s.effects(dir)
+	if !ok {
+		v.Action = a
 	}
-	return Verdict{Action: a}
+	return v
 }
 
 // effects takes what the guest has asked for in one direction. The lock must be held.
 func (s *Stream) effects(dir abi.StreamType) (Verdict, bool) {
+	v, ok := s.orders(dir)
+	if dir == abi.StreamHTTPResponse && s.injected != nil {
+		v.Injected, s.injected = s.injected, nil
+	}
+	return v, ok
+}
+
+// orders is effects without the bytes.
+func (s *Stream) orders(dir abi.StreamType) (Verdict, bool) {
 	resume := s.resume[dir]
 	s.resume[dir] = false
 	switch {
@@ -188,11 +201,11 @@ func (s *Stream) effects(dir abi.StreamType) (Verdict, bool) {
 	return Verdict{}, false
 }
 
-// Wait blocks while a direction is paused: until the guest continues it, replies or closes, the instance dies, or ctx
-// ends. No lock is held meanwhile. The guest may touch, from other callbacks, what c may.
+// Wait blocks while a direction is paused: until the guest continues it, replies, closes or injects (then the pause goes
+// on), the instance dies, or ctx ends. No lock is held meanwhile. The guest may touch, from other callbacks, what c may.
 func (s *Stream) Wait(ctx context.Context, c abi.Callback) Verdict {
 	for {
-		wake, v, ok := s.poll(c)
+		wake, v, ok := s.Poll(c)
 		if ok {
 			return v
 		}
@@ -215,7 +228,9 @@ func (s *Stream) Leave(dir abi.StreamType) {
 	}
 }
 
-func (s *Stream) poll(c abi.Callback) (<-chan struct{}, Verdict, bool) {
+// Poll is Wait for those who cannot block: ok is false while the direction is still paused, and the channel is closed
+// when it is worth to look again.
+func (s *Stream) Poll(c abi.Callback) (wake <-chan struct{}, v Verdict, ok bool) {
 	s.in.mu.Lock()
 	defer s.in.mu.Unlock()
 	if s.finished {
@@ -223,22 +238,25 @@ func (s *Stream) poll(c abi.Callback) (<-chan struct{}, Verdict, bool) {
 	}
 	dir := c.Stream()
 	s.ex.Enter(c)
-	if v, ok := s.effects(dir); ok {
+	if v, ok = s.effects(dir); ok || v.Injected != nil {
+		if !ok {
+			v.Action = abi.ActionPause
+		}
 		s.ex.Leave(dir)
 		return nil, v, true
 	}
 	if s.wake[dir] == nil {
-		s.wake[dir] = make(chan struct{}, 1)
+		s.wake[dir] = make(chan struct{})
 	}
 	return s.wake[dir], Verdict{}, false
 }
 
-// wakeUp tells both waiters to look again. The lock must be held.
+// wakeUp tells all waiters to look again. The lock must be held.
 func (s *Stream) wakeUp() {
-	for _, wake := range s.wake {
-		select {
-		case wake <- struct{}{}:
-		default: // nobody waits, or is told already
+	for dir, wake := range s.wake {
+		if wake != nil {
+			close(wake)
+			s.wake[dir] = nil
 		}
 	}
 }
