@@ -19,15 +19,18 @@ import (
 )
 
 // compiled is where all tests keep compiled code, so that each module is compiled once.
-var compiled string
+var compiled *plugin.Code
 
 func TestMain(m *testing.M) {
-	var err error
-	if compiled, err = os.MkdirTemp("", "loom-compiled-"); err != nil {
+	folder, err := os.MkdirTemp("", "loom-compiled-")
+	if err != nil {
+		panic(err)
+	}
+	if compiled, err = plugin.NewCode(folder); err != nil {
 		panic(err)
 	}
 	goleak.VerifyTestMain(m, goleak.Cleanup(func(status int) {
-		_ = os.RemoveAll(compiled)
+		_ = os.RemoveAll(folder)
 		os.Exit(status)
 	}))
 }
@@ -45,7 +48,7 @@ func open(t *testing.T, spec plugin.Spec) (*plugin.Plugin, *observer.ObservedLog
 func openWith(t *testing.T, spec plugin.Spec, deps plugin.Deps) (*plugin.Plugin, *observer.ObservedLogs, error) {
 	t.Helper()
 	core, logs := observer.New(zap.DebugLevel)
-	deps.CacheDir, deps.Shared, deps.Log = compiled, shared.NewStore(), zap.New(core)
+	deps.Code, deps.Shared, deps.Log = compiled, shared.NewStore(), zap.New(core)
 	p, err := plugin.Open(context.Background(), spec, deps)
 	if err == nil {
 		p.Start()

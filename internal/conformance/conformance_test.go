@@ -5,18 +5,23 @@ import (
 	"testing"
 
 	"go.uber.org/goleak"
+
+	"github.com/loom-gateway/loom/internal/plugin"
 )
 
 // compiled is where all checks keep compiled code, so that each module is compiled once.
-var compiled string
+var compiled *plugin.Code
 
 func TestMain(m *testing.M) {
-	var err error
-	if compiled, err = os.MkdirTemp("", "loom-conformance-"); err != nil {
+	folder, err := os.MkdirTemp("", "loom-conformance-")
+	if err != nil {
+		panic(err)
+	}
+	if compiled, err = plugin.NewCode(folder); err != nil {
 		panic(err)
 	}
 	goleak.VerifyTestMain(m, goleak.Cleanup(func(status int) {
-		_ = os.RemoveAll(compiled)
+		_ = os.RemoveAll(folder)
 		os.Exit(status)
 	}))
 }

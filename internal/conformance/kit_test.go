@@ -140,7 +140,7 @@ func (g *gateway) open(t *testing.T, c setup, log *zap.Logger) (httpfilter.Next,
 			spec.Code = probeCode(t)
 		}
 		p, err := plugin.Open(context.Background(), spec, plugin.Deps{
-			CacheDir: compiled, Shared: store, Metrics: g.metrics.Of(spec.Name), Upstreams: lookup, Log: log,
+			Code: compiled, Shared: store, Metrics: g.metrics.Of(spec.Name), Upstreams: lookup, Log: log,
 		})
 		if err != nil {
 			return nil, err

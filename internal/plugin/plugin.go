@@ -8,7 +8,6 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"github.com/tetratelabs/wazero"
 	"go.uber.org/zap"
 
 	"github.com/loom-gateway/loom/internal/callout"
@@ -19,8 +18,8 @@ import (
 
 // Deps is what a plugin needs of the gateway.
 type Deps struct {
-	// CacheDir keeps compiled code over restarts; empty compiles anew at each start.
-	CacheDir string
+	// Code keeps compiled modules; nil compiles anew.
+	Code *Code
 	// Shared is the store of all plugins.
 	Shared *shared.Store
 	// Metrics are those that the guests define; nil keeps none.
@@ -36,7 +35,6 @@ type Deps struct {
 type Plugin struct {
 	spec   Spec
 	module *proxywasm.Module
-	cache  wazero.CompilationCache
 	space  *shared.Space
 	calls  callout.Caller
 	stats  proxywasm.Metrics
@@ -75,25 +73,20 @@ func Open(ctx context.Context, s Spec, d Deps) (*Plugin, error) {
 	p.SetLogger(d.Log)
 	p.guestLog = newGuestLog(&p.log, s)
 	p.SetUpstreams(d.Upstreams)
-	if err := p.open(ctx, d.CacheDir); err != nil {
+	if err := p.open(ctx, d.Code); err != nil {
 		p.free()
 		return nil, err
 	}
 	return p, nil
 }
 
-func (p *Plugin) open(ctx context.Context, cacheDir string) error {
+func (p *Plugin) open(ctx context.Context, code *Code) error {
 	callbacks, err := abi.ParsePhase(p.spec.Phase)
 	if err != nil {
 		return err
 	}
-	if cacheDir != "" {
-		if p.cache, err = wazero.NewCompilationCacheWithDir(cacheDir); err != nil {
-			p.log.get().Warn("plugins are compiled at each start, for their cache cannot be used", zap.Error(err))
-		}
-	}
 	p.module, err = proxywasm.Compile(ctx, p.spec.Code, proxywasm.Options{
-		Name: p.spec.Name, Limits: p.spec.Limits, Cache: p.cache, Callbacks: callbacks,
+		Name: p.spec.Name, Limits: p.spec.Limits, Cache: code.cacheOf(), Callbacks: callbacks,
 		AllowOnHeadersStopIteration: p.spec.AllowOnHeadersStopIteration, Profile: p.spec.Profile,
 		AllowMissingABIVersion: p.spec.AllowMissingABIVersion, StubUnknownImports: p.spec.StubUnknownImports,
 		Functions: p.spec.Allow.Functions,
@@ -261,9 +254,6 @@ func (p *Plugin) free() {
 		if err := p.module.Close(ctx); err != nil {
 			p.log.get().Warn("closing a plugin's module", zap.String("plugin", p.spec.Name), zap.Error(err))
 		}
-	}
-	if p.cache != nil { // not before: it holds the code
-		_ = p.cache.Close(ctx)
 	}
 	p.space.Close()
 	p.guestLog.report()

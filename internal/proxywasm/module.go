@@ -130,5 +130,9 @@ func (m *Module) closeRuntime(ctx context.Context) error {
 	if m.runtime == nil {
 		return nil
 	}
-	return m.runtime.Close(ctx)
+	err := m.runtime.Close(ctx)
+	if m.compiled != nil { // a cache keeps the code for as long as somebody has it
+		err = errors.Join(err, m.compiled.Close(ctx))
+	}
+	return err
 }

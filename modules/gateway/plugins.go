@@ -24,10 +24,11 @@ var pluginPool = caddy.NewUsagePool() //nolint:gochecknoglobals // Caddy's way t
 
 const sharedStoreKey = "loom.shared"
 
-// pooledStore is the shared data of all plugins. There is nothing to free: draining plugins still hold it.
+// pooledStore is the shared data of all plugins, and their code. There is nothing to free: draining plugins still hold it.
 type pooledStore struct {
 	*shared.Store
 	metrics *guestmetrics.Store
+	code    *plugin.Code
 }
 
 // Destruct implements caddy.Destructor.
@@ -40,6 +41,7 @@ type pluginSet struct {
 	mu      sync.Mutex
 	byName  map[string]*plugin.Plugin
 	store   *shared.Store
+	code    *plugin.Code
 	metrics *guestmetrics.Store
 	// upstreams finds those of the config, for the calls of plugins.
 	upstreams callout.Lookup
@@ -52,13 +54,18 @@ type pluginSet struct {
 func (a *App) provisionPlugins(ctx caddy.Context) error {
 	a.plugins = &pluginSet{ctx: ctx, logger: a.logger, upstreams: a.Upstream, byName: map[string]*plugin.Plugin{}}
 	store, _, err := pluginPool.LoadOrNew(sharedStoreKey, func() (caddy.Destructor, error) {
-		return pooledStore{shared.NewStore(), guestmetrics.NewStore()}, nil
+		code, err := plugin.NewCode(codeFolder())
+		if err != nil {
+			a.logger.Warn("plugins are compiled at each start", zap.Error(err))
+		}
+		return pooledStore{shared.NewStore(), guestmetrics.NewStore(), code}, nil
 	})
 	if err != nil {
 		return err
 	}
 	a.plugins.keys = append(a.plugins.keys, sharedStoreKey)
-	a.plugins.store, a.plugins.metrics = store.(pooledStore).Store, store.(pooledStore).metrics
+	pooled := store.(pooledStore)
+	a.plugins.store, a.plugins.metrics, a.plugins.code = pooled.Store, pooled.metrics, pooled.code
 	if err := ctx.GetMetricsRegistry().Register(guestCollector{a.plugins}); err != nil {
 		return fmt.Errorf("registering the metrics of plugins: %w", err)
 	}
@@ -106,7 +113,7 @@ func (s *pluginSet) open(name string, config *Plugin) (*plugin.Plugin, error) {
 	key := spec.Key()
 	value, _, err := pluginPool.LoadOrNew(key, func() (caddy.Destructor, error) {
 		return plugin.Open(s.ctx, spec, plugin.Deps{
-			CacheDir: cacheDir(), Shared: s.store, Metrics: s.metrics.Of(name), Upstreams: s.upstreams, Log: s.logger,
+			Code: s.code, Shared: s.store, Metrics: s.metrics.Of(name), Upstreams: s.upstreams, Log: s.logger,
 		})
 	})
 	if err != nil {
@@ -121,8 +128,8 @@ func (s *pluginSet) open(name string, config *Plugin) (*plugin.Plugin, error) {
 	return p, nil
 }
 
-// cacheDir is where compiled plugins are kept.
-func cacheDir() string { return filepath.Join(caddy.AppDataDir(), "loom", "compiled") }
+// codeFolder is where compiled plugins are kept over restarts.
+func codeFolder() string { return filepath.Join(caddy.AppDataDir(), "loom", "compiled") }
 
 // PluginContext finds a plugin of the config, or opens the bundled one of that name, with the plugin's own
 // configuration or another one. The caller releases the context in its Cleanup.

@@ -1,0 +1,82 @@
+package plugin
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"go.uber.org/zap"
+
+	"github.com/loom-gateway/loom/internal/shared"
+)
+
+// compiledFiles lists what a folder keeps of compiled modules.
+func compiledFiles(t *testing.T, folder string) []string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(folder, "*", "*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return files
+}
+
+// A module that a running plugin uses is not compiled again for another one: what is compiled would stand in the folder.
+func TestPluginsShareCompiledCode(t *testing.T) {
+	folder := t.TempDir()
+	code, err := NewCode(folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	start := func(name string) *Plugin {
+		spec := probeSpec(t, "request_headers: log 2 here")
+		spec.Name, spec.Instances = name, 1
+		p, err := Open(context.Background(), spec, Deps{Shared: shared.NewStore(), Code: code, Log: zap.NewNop()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	first := start("first")
+	files := compiledFiles(t, folder)
+	if len(files) == 0 {
+		t.Fatal("the folder keeps nothing")
+	}
+	for _, file := range files {
+		if err := os.Remove(file); err != nil {
+			t.Fatal(err)
+		}
+	}
+	second := start("second")
+	if files := compiledFiles(t, folder); len(files) > 0 {
+		t.Errorf("the module was compiled again: %q", files)
+	}
+	// The code stays while somebody uses it, and goes with the last.
+	first.Close()
+	c := mustContext(t, second, second.spec.Config)
+	s, err := c.NewStream(noExchange{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if v := s.RequestHeaders(0, true); v.Err != nil {
+		t.Error(v.Err)
+	}
+	s.Finish()
+	c.Release()
+	second.Close()
+	third := start("third")
+	defer third.Close()
+	if files := compiledFiles(t, folder); len(files) == 0 {
+		t.Error("the code outlived the plugins that used it")
+	}
+}
+
+func TestAFolderThatCannotBeUsed(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if code, err := NewCode(file); err == nil || code == nil {
+		t.Errorf("a file in place of the folder gives %v, %v", code, err)
+	}
+}
