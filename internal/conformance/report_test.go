@@ -15,6 +15,11 @@ const reportPath = "../../docs/conformance.md"
 // report compares the results with docs/conformance.md, or writes it. After a run of some of the checks it does nothing.
 func (s *suite) report(t *testing.T) {
 	skips := 0
+	for _, sec := range s.sections {
+		if len(sec.statements) == 0 {
+			return
+		}
+	}
 	for _, st := range s.all() {
 		if st.text == "to be written" {
 			return

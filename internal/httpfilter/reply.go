@@ -59,11 +59,6 @@ func (x *exchange) writeReply(reply *proxywasm.LocalReply) {
 	}
 }
 
-// bodyAllowed reports whether HTTP permits a body with a final status.
-func bodyAllowed(status int) bool {
-	return status != http.StatusNoContent && status != http.StatusNotModified
-}
-
 func addHeaders(h http.Header, reply *proxywasm.LocalReply) {
 	for _, p := range reply.Headers {
 		name := strings.ToLower(p.Name)

@@ -147,7 +147,7 @@ func (m *requestHeaders) setLength(value string) (refused string) {
 	if err != nil || (n > 0 && (m.request.Body == nil || m.request.Body == http.NoBody)) {
 		return badFraming
 	}
-	m.request.ContentLength = int64(n)
+	m.request.ContentLength, m.request.TransferEncoding = int64(n), nil
 	m.request.Header.Set("Content-Length", value)
 	return ""
 }

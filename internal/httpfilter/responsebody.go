@@ -88,7 +88,7 @@ func (w *responseWriter) release(eos bool) error {
 	if len(data) == 0 {
 		return nil
 	}
-	_, err := w.ResponseWriter.Write(data)
+	_, err := w.send(data)
 	return err
 }
 

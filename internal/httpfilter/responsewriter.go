@@ -30,6 +30,7 @@ type responseWriter struct {
 	held        bool  // a header callback paused, but wants to see the body
 	altered     bool  // the body has another length than the one that was declared
 	fixed       bool  // committed with a Content-Length
+	bodyless    bool  // committed with a status that permits no body: what comes is dropped
 	dead        error // the response cannot go on
 
 	mu    sync.Mutex // between the handler and the watcher
@@ -79,7 +80,7 @@ func (w *responseWriter) WriteHeader(status int) {
 		return
 	}
 	w.wroteHeader, w.headers.status = true, status
-	eos := w.bodyless(status)
+	eos := w.endsWith(status)
 	if err := w.exchange.responseHeaders(eos); err != nil {
 		w.dead = w.exchange.stop(err)
 		return
@@ -91,10 +92,14 @@ func (w *responseWriter) WriteHeader(status int) {
 	}
 }
 
-// bodyless reports whether no body can follow.
-func (w *responseWriter) bodyless(status int) bool {
-	return w.exchange.request.Method == http.MethodHead || status == http.StatusNoContent || status == http.StatusNotModified ||
-		w.headers.header.Get("Content-Length") == "0"
+// endsWith reports whether no body can follow a head.
+func (w *responseWriter) endsWith(status int) bool {
+	return w.exchange.request.Method == http.MethodHead || !bodyAllowed(status) || w.headers.header.Get("Content-Length") == "0"
+}
+
+// bodyAllowed reports whether HTTP permits a body with a final status.
+func bodyAllowed(status int) bool {
+	return status != http.StatusNoContent && status != http.StatusNotModified
 }
 
 // commit sends the head.
@@ -102,7 +107,10 @@ func (w *responseWriter) commit() {
 	if w.committed {
 		return
 	}
-	w.committed = true
+	w.committed, w.bodyless = true, !bodyAllowed(w.headers.status)
+	if w.headers.status == http.StatusNoContent {
+		w.headers.header.Del("Content-Length") // of the body that a plugin's status leaves out
+	}
 	w.fixed = w.headers.header.Get("Content-Length") != ""
 	w.ResponseWriter.WriteHeader(w.headers.status)
 }
@@ -135,6 +143,14 @@ func (w *responseWriter) pass(p []byte) (int, error) {
 	}
 	if err := w.flushHeld(); err != nil {
 		return 0, w.die(err)
+	}
+	return w.send(p)
+}
+
+// send writes to the client.
+func (w *responseWriter) send(p []byte) (int, error) {
+	if w.bodyless {
+		return len(p), nil
 	}
 	return w.ResponseWriter.Write(p)
 }
@@ -189,6 +205,9 @@ func (w *responseWriter) ReadFrom(r io.Reader) (int64, error) {
 	}
 	if err := w.flushHeld(); err != nil {
 		return 0, w.die(err)
+	}
+	if w.bodyless {
+		return io.Copy(io.Discard, r)
 	}
 	return io.Copy(w.ResponseWriter, r)
 }

@@ -101,7 +101,7 @@ var errCompleted = errors.New("the plugin has completed the response itself")
 
 // outcomeOf sends what the guest has injected and turns the rest of a verdict into an error, as exchange.outcomeOf does.
 func (w *responseWriter) outcomeOf(v proxywasm.Verdict) error {
-	if v.Injected != nil && w.wroteHeader && !w.bodyless(w.headers.status) {
+	if v.Injected != nil && w.wroteHeader && !w.endsWith(w.headers.status) {
 		w.exchange.stream.Leave(abi.StreamHTTPResponse)
 		if err := w.inject(v.Injected); err != nil {
 			return err
@@ -119,7 +119,7 @@ func (w *responseWriter) inject(in *proxywasm.Injection) error {
 		return errLength
 	}
 	w.commit()
-	if _, err := w.ResponseWriter.Write(in.Data); err != nil {
+	if _, err := w.send(in.Data); err != nil {
 		return err
 	}
 	if err := http.NewResponseController(w.ResponseWriter).Flush(); err != nil {

@@ -1,0 +1,18 @@
+;; Continues both directions in every callback and then pauses; traps if it is entered while it runs.
+(module
+  (import "env" "proxy_continue_stream" (func $continue (param i32) (result i32)))
+  (memory (export "memory") 1)
+  (global $inside (mut i32) (i32.const 0))
+  (func (export "proxy_abi_version_0_2_1"))
+  (func (export "malloc") (param i32) (result i32) i32.const 1024)
+  (func $run (result i32)
+    (if (global.get $inside) (then unreachable))
+    (global.set $inside (i32.const 1))
+    (drop (call $continue (i32.const 0)))
+    (drop (call $continue (i32.const 1)))
+    (global.set $inside (i32.const 0))
+    i32.const 1)
+  (func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32) (call $run))
+  (func (export "proxy_on_request_body") (param i32 i32 i32) (result i32) (call $run))
+  (func (export "proxy_on_response_headers") (param i32 i32 i32) (result i32) (call $run))
+  (func (export "proxy_on_response_body") (param i32 i32 i32) (result i32) (call $run)))
