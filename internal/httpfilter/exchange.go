@@ -9,6 +9,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/loom-gateway/loom/internal/filterstate"
 	"github.com/loom-gateway/loom/internal/plugin"
 	"github.com/loom-gateway/loom/internal/proxywasm"
 	"github.com/loom-gateway/loom/internal/proxywasm/abi"
@@ -56,7 +57,11 @@ type exchange struct {
 	input       proxywasm.Body
 	bodyReader  *requestBody
 	response    *responseWriter
-	properties  map[string][]byte
+	about       About
+	received    receivedBody
+	sent        sentBody
+	errorStatus int         // what the embedder makes of the error that ended the exchange; 0 without
+	entered     atomic.Bool // the callbacks have begun, and the other handlers may
 
 	mu      sync.Mutex
 	ended   bool
@@ -66,11 +71,16 @@ type exchange struct {
 }
 
 func newExchange(f *Filter, w http.ResponseWriter, r *http.Request) *exchange {
-	x := &exchange{filter: f, request: r, began: time.Now()}
+	x := &exchange{filter: f, request: r, began: time.Now(), about: f.aboutRequest(r)}
 	x.requestMap.request = r
 	x.hasBody = r.Body != nil && r.Body != http.NoBody && r.ContentLength != 0 && !isTunnel(r)
 	x.grpc = isGRPC(r)
-	x.response = newResponseWriter(x, w)
+	if x.hasBody && r.ContentLength < 0 {
+		x.received.ReadCloser = r.Body
+		r.Body = &x.received
+	}
+	x.sent.ResponseWriter = w
+	x.response = newResponseWriter(x, &x.sent)
 	return x
 }
 
@@ -124,6 +134,7 @@ func (x *exchange) outcomeOf(v proxywasm.Verdict) error {
 		x.mu.Lock()
 		x.reply, x.details = v.Reply, underscored(v.Reply.Details)
 		x.mu.Unlock()
+		x.about.State.Fail(filterstate.Failure{Details: underscored(v.Reply.Details)})
 		return errLocalReply
 	case v.Closed:
 		x.mu.Lock()

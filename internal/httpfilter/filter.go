@@ -2,6 +2,7 @@
 package httpfilter
 
 import (
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net/http"
@@ -14,12 +15,20 @@ import (
 
 // Options are what an embedder adds to a filter.
 type Options struct {
-	// Property answers properties that net/http does not know, such as route_name. It may be nil.
+	// About says what is known of a request; it is asked once, before the first callback. It may be nil, as any of the
+	// following.
+	About func(r *http.Request) About
+	// Property answers properties that nobody else does.
 	Property func(r *http.Request, path string) (value string, ok bool)
-	// Source is the address of the client as ip:port, when it is not the peer's own (a trusted proxy in front). Nil, or
-	// an empty answer, means the peer.
-	Source func(r *http.Request) string
-	// Set is told of every property that a guest sets. It may be nil.
+	// Var answers the embedder's variables of a request (metadata.filter_metadata.caddy.NAME).
+	Var func(r *http.Request, name string) (value string, ok bool)
+	// UpstreamAddress is where a proxy that does not tell by filterstate.State has sent the request, as host:port.
+	UpstreamAddress func(r *http.Request) string
+	// LocalCertificate is the certificate that the client was shown; nil when it is not known.
+	LocalCertificate func(r *http.Request) *x509.Certificate
+	// ErrorStatus is the status that an error of the chain will become.
+	ErrorStatus func(err error) int
+	// Set is told of every property that a guest sets.
 	Set func(r *http.Request, path, value string)
 	// Log is the embedder's logger; nil logs nothing.
 	Log *zap.Logger
@@ -90,6 +99,7 @@ func (f *Filter) failed(err error) *Error {
 
 // serve is the life of an exchange, phase by phase.
 func (x *exchange) serve(next Next) error {
+	x.entered.Store(true)
 	err := x.requestHeaders()
 	if err == nil {
 		err = x.requestBody()
@@ -139,6 +149,9 @@ func (x *exchange) conclude(err error) error {
 		panic(http.ErrAbortHandler)
 	case err != nil && x.response.wroteHeader:
 		x.response.reset() // the head of an answer that is not sent must not become that of the error page
+	}
+	if f := x.filter.options.ErrorStatus; err != nil && f != nil {
+		x.errorStatus = f(err)
 	}
 	return err
 }

@@ -14,17 +14,19 @@ import (
 // What all maps over an http.Header share. Go keeps the order of values within a name, not between names, so names are
 // sorted: the order is the same in every run.
 
-func lookup(h http.Header, name []byte) (string, bool) {
+func lookup(h http.Header, name []byte) (string, bool) { return first(valuesOf(h, name)) }
+
+// valuesOf finds the values of a name in any case.
+func valuesOf(h http.Header, name []byte) []string {
 	var buf [64]byte
 	if len(name) > len(buf) {
-		values := h[textproto.CanonicalMIMEHeaderKey(string(name))]
-		return first(values)
+		return h[textproto.CanonicalMIMEHeaderKey(string(name))]
 	}
 	canonical(buf[:len(name)], name)
 	if values, ok := h[string(buf[:len(name)])]; ok {
-		return first(values)
+		return values
 	}
-	return first(h[string(name)])
+	return h[string(name)]
 }
 
 func first(values []string) (string, bool) {

@@ -1,237 +1,184 @@
 package httpfilter
 
 import (
-	"crypto/tls"
-	"net"
+	"bytes"
 	"net/http"
-	"strconv"
 	"strings"
-	"time"
-	"unicode"
 
+	"github.com/loom-gateway/loom/internal/filterstate"
+	"github.com/loom-gateway/loom/internal/proxywasm"
 	"github.com/loom-gateway/loom/internal/proxywasm/abi"
 )
 
-// maxProperties bounds what a guest may set on one request.
-const maxProperties = 256
-
-// Property implements proxywasm.Exchange: Envoy's attributes, as far as a request can answer them.
-func (x *exchange) Property(path abi.PropertyPath, dst []byte) ([]byte, abi.Status) {
-	head, rest := path.Next()
-	var value []byte
-	status := abi.StatusNotFound
-	switch string(head) {
-	case "request":
-		value, status = x.requestProperty(rest, dst)
-	case "response":
-		value, status = x.responseProperty(rest, dst)
-	case "source":
-		value, status = addressProperty(rest, x.sourceAddress(), dst)
-	case "destination":
-		value, status = addressProperty(rest, x.localAddress(), dst)
-	case "connection":
-		value, status = x.connectionProperty(rest, dst)
-	}
-	if status != abi.StatusNotFound {
-		return value, status
-	}
-	return x.otherProperty(path, dst)
+// About is what an embedder knows of a request when it reaches the filter.
+type About struct {
+	// State is what all plugins of the request share. Nil: the plugin has one to itself.
+	State *filterstate.State
+	// Route, Cluster and VirtualHost are the properties route_name, cluster_name (until an upstream is chosen) and
+	// virtual_host_name. Empty: not found.
+	Route, Cluster, VirtualHost string
+	// ClientIP is the client's address behind trusted proxies. Empty: the peer's.
+	ClientIP string
 }
 
-// otherProperty asks the embedder, and then what guests have set.
-func (x *exchange) otherProperty(path abi.PropertyPath, dst []byte) ([]byte, abi.Status) {
-	if f := x.filter.options.Property; f != nil {
-		if value, ok := f(x.request, string(path)); ok {
-			return append(dst, value...), abi.StatusOK
-		}
+// Where a property that a plugin has set, or that set_envoy_filter_state has, stands in the filter state.
+const (
+	wasmPrefix        = "wasm."
+	filterStatePrefix = "filter_state\x00"
+)
+
+// property is a property being answered: its value is appended to dst.
+type property struct {
+	*exchange
+	dst []byte
+}
+
+// Property implements proxywasm.Exchange: Envoy's attributes, as far as a request can answer them. What lives in the
+// request itself is answered only while nobody else may write to it.
+func (x *exchange) Property(path abi.PropertyPath, dst []byte) ([]byte, abi.Status) {
+	p := property{x, dst}
+	value, status := p.attribute(path)
+	if status == abi.StatusNotFound {
+		return p.other(path)
 	}
-	if value, ok := x.properties[string(path)]; ok {
-		return append(dst, value...), abi.StatusOK
+	return value, status
+}
+
+// attribute refuses an object without the name of one of its members, as Envoy does.
+func (p property) attribute(path abi.PropertyPath) ([]byte, abi.Status) {
+	head, rest := path.Next()
+	if len(rest) == 0 && isObject(head) {
+		return nil, abi.StatusSerializationFailure
+	}
+	switch string(head) {
+	case "request":
+		return p.ofRequest(rest)
+	case "response":
+		return p.ofResponse(rest)
+	case "source":
+		return p.ofAddress(rest, p.sourceAddress())
+	case "destination":
+		return p.ofAddress(rest, localAddress(p.request))
+	case "connection":
+		return p.ofConnection(rest)
+	case "upstream":
+		return p.ofUpstream(rest)
+	case "filter_state":
+		return p.stored(string(rest))
+	case "metadata":
+		return p.ofMetadata(rest)
+	case "xds":
+		return p.ofRoute(rest)
+	}
+	return p.ofRoute(path)
+}
+
+func isObject(name []byte) bool {
+	switch string(name) {
+	case "request", "response", "source", "destination", "connection", "upstream", "filter_state", "metadata", "xds":
+		return true
+	}
+	return false
+}
+
+// ofRoute answers the names that a route gives, in the old spelling and behind xds.
+func (p property) ofRoute(path abi.PropertyPath) ([]byte, abi.Status) {
+	switch string(path) {
+	case "route_name":
+		return p.known(p.about.Route)
+	case "cluster_name":
+		if u, ok := p.about.State.Upstream(); ok && u.Cluster != "" {
+			return p.text(u.Cluster)
+		}
+		return p.known(p.about.Cluster)
+	case "virtual_host_name":
+		return p.known(p.about.VirtualHost)
+	case "connection_id":
+		return p.number(connectionID(p.request))
+	case "x_request_id":
+		return p.header(p.request.Header, "X-Request-Id")
 	}
 	return nil, abi.StatusNotFound
 }
 
-// SetProperty implements proxywasm.Exchange.
+func (p property) stored(key string) ([]byte, abi.Status) {
+	if value, ok := p.about.State.Get(key); ok {
+		return append(p.dst, value...), abi.StatusOK
+	}
+	return nil, abi.StatusNotFound
+}
+
+// ofMetadata shows the embedder's variables of the request as the metadata of a filter named caddy.
+func (p property) ofMetadata(path abi.PropertyPath) ([]byte, abi.Status) {
+	name, ok := bytes.CutPrefix(path, []byte("filter_metadata"))
+	if ok && (len(name) == 0 || string(name) == "\x00caddy") {
+		return nil, abi.StatusSerializationFailure
+	}
+	name, ok = bytes.CutPrefix(name, []byte("\x00caddy\x00"))
+	if f := p.filter.options.Var; ok && f != nil && p.alone() {
+		if value, ok := f(p.request, string(name)); ok {
+			return p.text(value)
+		}
+	}
+	return nil, abi.StatusNotFound
+}
+
+// other asks what plugins have set, and then the embedder.
+func (p property) other(path abi.PropertyPath) ([]byte, abi.Status) {
+	if value, status := p.stored(wasmPrefix + string(path)); status == abi.StatusOK {
+		return value, status
+	}
+	if f := p.filter.options.Property; f != nil && p.alone() {
+		if value, ok := f(p.request, string(path)); ok {
+			return p.text(value)
+		}
+	}
+	return nil, abi.StatusNotFound
+}
+
+// SetProperty implements proxywasm.Exchange. A built-in property keeps its own value, as in Envoy, whatever is stored.
 func (x *exchange) SetProperty(path abi.PropertyPath, value []byte) abi.Status {
-	if len(x.properties) >= maxProperties {
+	key, raw := strings.CutPrefix(string(path), filterStatePrefix)
+	if !raw {
+		key = wasmPrefix + key
+		x.control(string(path), value)
+	}
+	if err := x.about.State.Set(key, value); err != nil {
 		return abi.StatusBadArgument
 	}
-	if x.properties == nil {
-		x.properties = map[string][]byte{}
-	}
-	x.properties[string(path)] = append([]byte(nil), value...)
-	if f := x.filter.options.Set; f != nil {
+	if f := x.filter.options.Set; f != nil && !raw {
 		f(x.request, strings.ReplaceAll(string(path), "\x00", "."), string(value))
 	}
 	return abi.StatusOK
 }
 
-func text(dst []byte, value string, ok bool) ([]byte, abi.Status) {
-	if !ok {
-		return nil, abi.StatusNotFound
+// aboutRequest asks the embedder once, while the request is nobody else's.
+func (f *Filter) aboutRequest(r *http.Request) About {
+	var a About
+	if f.options.About != nil {
+		a = f.options.About(r)
 	}
-	return append(dst, value...), abi.StatusOK
+	if a.State == nil {
+		a.State = &filterstate.State{}
+	}
+	return a
 }
 
-func number(dst []byte, value int64) ([]byte, abi.Status) {
-	return abi.AppendInt64(dst, value), abi.StatusOK
+// readable reports whether the request and its response may be read: a callback of the stream runs or has paused it, and
+// so no handler works on them.
+func (x *exchange) readable() bool {
+	return !x.entered.Load() || x.inRequest() || x.inResponse() || x.ending()
 }
 
-func (x *exchange) requestProperty(path abi.PropertyPath, dst []byte) ([]byte, abi.Status) {
-	r := x.request
-	name, rest := path.Next()
-	switch string(name) {
-	case "path":
-		return text(dst, r.URL.RequestURI(), true)
-	case "url_path":
-		return text(dst, r.URL.EscapedPath(), true)
-	case "query":
-		return text(dst, r.URL.RawQuery, true)
-	case "host":
-		return text(dst, r.Host, true)
-	case "scheme":
-		return text(dst, x.requestMap.schemeOf(), true)
-	case "method":
-		return text(dst, r.Method, true)
-	case "protocol":
-		return text(dst, protocol(r), true)
-	case "id":
-		value, ok := first(r.Header["X-Request-Id"])
-		return text(dst, value, ok)
-	case "referer":
-		return text(dst, r.Referer(), true)
-	case "useragent":
-		return text(dst, r.UserAgent(), true)
-	case "time":
-		return number(dst, x.began.UnixNano())
-	case "duration":
-		if !x.logging {
-			return nil, abi.StatusNotFound
-		}
-		return number(dst, int64(time.Since(x.began)))
-	case "size":
-		return number(dst, max(r.ContentLength, 0))
-	case "headers":
-		return headerProperty(&x.requestMap, rest, dst)
-	case "":
-		return nil, abi.StatusSerializationFailure
-	}
-	return nil, abi.StatusNotFound
+// alone reports whether no handler may write to the variables of the request: not while its body is being sent, which
+// happens beside the handler that sends it.
+func (x *exchange) alone() bool {
+	return !x.entered.Load() || x.ending() || x.requestPhase == phaseHeaders || (x.inResponse() && !x.inRequest())
 }
 
-func protocol(r *http.Request) string {
-	if r.ProtoMajor >= 2 {
-		return "HTTP/" + strconv.Itoa(r.ProtoMajor)
-	}
-	return r.Proto
-}
+func (x *exchange) inRequest() bool  { return x.requestPhase != phaseIdle }
+func (x *exchange) inResponse() bool { return x.responsePhase != phaseIdle }
+func (x *exchange) ending() bool     { return x.logging }
 
-// valuer is a header map of either direction.
-type valuer interface {
-	Get(name []byte) (string, bool)
-	AppendPairs(dst []abi.Pair) []abi.Pair
-}
-
-func headerProperty(m valuer, name abi.PropertyPath, dst []byte) ([]byte, abi.Status) {
-	if len(name) == 0 {
-		return abi.AppendPairs(dst, m.AppendPairs(nil)), abi.StatusOK
-	}
-	value, ok := m.Get(name)
-	return text(dst, value, ok)
-}
-
-func (x *exchange) responseProperty(path abi.PropertyPath, dst []byte) ([]byte, abi.Status) {
-	name, rest := path.Next()
-	if !x.logging && x.responsePhase == phaseIdle {
-		return nil, abi.StatusNotFound
-	}
-	w := x.response
-	if string(name) == "code_details" {
-		return x.codeDetails(dst)
-	}
-	if !w.wroteHeader {
-		return nil, abi.StatusNotFound
-	}
-	switch string(name) {
-	case "code":
-		return number(dst, int64(w.headers.status))
-	case "flags":
-		return number(dst, 0)
-	case "headers":
-		return headerProperty(&w.headers, rest, dst)
-	case "trailers":
-		return headerProperty(&trailerMap{&w.trailers}, rest, dst)
-	}
-	return nil, abi.StatusNotFound
-}
-
-func (x *exchange) codeDetails(dst []byte) ([]byte, abi.Status) {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	if x.details == "" && x.response.wroteHeader {
-		return text(dst, "via_upstream", true)
-	}
-	return text(dst, x.details, x.details != "")
-}
-
-// underscored makes one word of a plugin's text, for access logs.
-func underscored(details string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsSpace(r) {
-			return '_'
-		}
-		return r
-	}, details)
-}
-
-func addressProperty(path abi.PropertyPath, address string, dst []byte) ([]byte, abi.Status) {
-	switch string(path) {
-	case "address":
-		return text(dst, address, address != "")
-	case "port":
-		_, port, err := net.SplitHostPort(address)
-		n, err2 := strconv.ParseInt(port, 10, 64)
-		if err != nil || err2 != nil {
-			return nil, abi.StatusNotFound
-		}
-		return number(dst, n)
-	}
-	return nil, abi.StatusNotFound
-}
-
-func (x *exchange) sourceAddress() string {
-	if f := x.filter.options.Source; f != nil {
-		if address := f(x.request); address != "" {
-			return address
-		}
-	}
-	return x.request.RemoteAddr
-}
-
-func (x *exchange) localAddress() string {
-	if addr, ok := x.request.Context().Value(http.LocalAddrContextKey).(net.Addr); ok {
-		return addr.String()
-	}
-	return ""
-}
-
-func (x *exchange) connectionProperty(path abi.PropertyPath, dst []byte) ([]byte, abi.Status) {
-	state := x.request.TLS
-	if string(path) == "mtls" {
-		return abi.AppendBool(dst, state != nil && len(state.PeerCertificates) > 0), abi.StatusOK
-	}
-	if state == nil {
-		return nil, abi.StatusNotFound
-	}
-	switch string(path) {
-	case "requested_server_name":
-		return text(dst, state.ServerName, true)
-	case "tls_version":
-		return text(dst, strings.Replace(tls.VersionName(state.Version), "TLS ", "TLSv", 1), true)
-	case "subject_peer_certificate":
-		if len(state.PeerCertificates) > 0 {
-			return text(dst, state.PeerCertificates[0].Subject.String(), true)
-		}
-	}
-	return nil, abi.StatusNotFound
-}
+// asText reports whether the plugin was built for a host whose properties are all text.
+func (x *exchange) asText() bool { return x.filter.plugin.Profile() == proxywasm.ProfileKong }

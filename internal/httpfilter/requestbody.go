@@ -152,7 +152,7 @@ func (b *requestBody) settle(v proxywasm.Verdict, eos bool) error {
 	full := x.hold(&x.input, v.Action)
 	b.altered = b.altered || v.Action == abi.DataStopIterationNoBuffer
 	if full && v.Action == abi.ActionPause {
-		return &Error{Status: http.StatusRequestEntityTooLarge, Reason: x.filter.overLimit("request")}
+		return &Error{Status: http.StatusRequestEntityTooLarge, Reason: x.overLimit("request", &x.input)}
 	}
 	if !eos && !full {
 		b.held = true

@@ -36,7 +36,7 @@ func (w *responseWriter) settle(v proxywasm.Verdict, eos bool) (held bool, err e
 	full := x.hold(&w.output, v.Action)
 	w.altered = w.altered || v.Action == abi.DataStopIterationNoBuffer
 	if full && v.Action == abi.ActionPause {
-		return false, &Error{Status: http.StatusInternalServerError, Reason: x.filter.overLimit("response")}
+		return false, &Error{Status: http.StatusInternalServerError, Reason: x.overLimit("response", &w.output)}
 	}
 	if !eos && !full {
 		return true, nil
@@ -56,13 +56,13 @@ func (x *exchange) hold(body *proxywasm.Body, a abi.Action) (full bool) {
 		return false
 	}
 	body.Keep()
-	limit := x.filter.plugin.BodyLimit()
+	limit := x.bodyLimit(body)
 	return int64(body.Len()) > limit || a == abi.DataStopIterationWatermark && int64(body.Len()) == limit
 }
 
-func (f *Filter) overLimit(what string) string {
+func (x *exchange) overLimit(what string, body *proxywasm.Body) string {
 	return fmt.Sprintf("plugin %s holds the %s body, which is larger than its limit of %d bytes",
-		f.plugin.Name(), what, f.plugin.BodyLimit())
+		x.filter.plugin.Name(), what, x.bodyLimit(body))
 }
 
 var errLength = errors.New("a plugin changed the length of a body after its Content-Length was sent: " +

@@ -26,6 +26,8 @@ type Deps struct {
 	Metrics proxywasm.Metrics
 	// Upstreams finds the upstreams that the plugin may call; SetUpstreams swaps it. Nil lets it call none.
 	Upstreams callout.Lookup
+	// Foreign are the foreign functions of the gateway; SetForeign swaps them. Nil: there are none.
+	Foreign ForeignFunctions
 	// Log is the first logger; SetLogger swaps it.
 	Log *zap.Logger
 }
@@ -41,6 +43,7 @@ type Plugin struct {
 	log    logSwitch
 	// guestLog is what the guests write to.
 	guestLog *guestLog
+	foreign  foreignSwitch
 	traps    atomic.Int64
 	life     context.Context // ends when the plugin is freed
 	end      context.CancelFunc
@@ -72,6 +75,8 @@ func Open(ctx context.Context, s Spec, d Deps) (*Plugin, error) {
 	p.life, p.end = context.WithCancel(context.Background())
 	p.SetLogger(d.Log)
 	p.guestLog = newGuestLog(&p.log, s)
+	p.foreign.plugin = s.Name
+	p.SetForeign(d.Foreign)
 	p.SetUpstreams(d.Upstreams)
 	if err := p.open(ctx, d.Code); err != nil {
 		p.free()
@@ -262,8 +267,8 @@ func (p *Plugin) free() {
 // newMember makes one instance with the given contexts. It is not in the pool yet.
 func (p *Plugin) newMember(ctx context.Context, contexts []*Context) (*member, error) {
 	in, err := p.module.NewInstance(ctx, proxywasm.VMConfig{
-		VMID: p.spec.VMID, Configuration: p.spec.VMConfig, Env: p.spec.Env,
-	}, proxywasm.Host{Log: p.guestLog, Shared: p.space, Queues: p.space, Calls: &p.calls, Metrics: p.stats})
+		VMID: p.spec.VMID, Configuration: p.spec.VMConfig, Env: p.spec.Env, Properties: p.spec.Properties,
+	}, proxywasm.Host{Log: p.guestLog, Shared: p.space, Queues: p.space, Calls: &p.calls, Metrics: p.stats, Foreign: &p.foreign})
 	if err != nil {
 		return nil, err
 	}

@@ -51,6 +51,8 @@ type Spec struct {
 	VMConfig, RootID, Config string
 	// Env is the environment that the guest sees.
 	Env map[string]string
+	// Properties are those that are the same in every context, by path and in their wire form.
+	Properties map[string][]byte
 	// Phase limits the callbacks, see abi.ParsePhase.
 	Phase string
 	// FailurePolicy: default PolicyReload.

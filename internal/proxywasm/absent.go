@@ -26,6 +26,9 @@ func (h Host) orDefaults() Host {
 	if h.Calls == nil {
 		h.Calls = absent{}
 	}
+	if h.Foreign == nil {
+		h.Foreign = absent{}
+	}
 	if h.Now == nil {
 		h.Now = time.Now
 	}
@@ -42,6 +45,8 @@ func (absent) Dequeue(uint32) ([]byte, abi.Status)   { return nil, abi.StatusNot
 func (absent) HTTP(HTTPCall, func(HTTPCallResult)) (func(), abi.Status) {
 	return nil, abi.StatusInternalFailure
 }
+
+func (absent) Call(ForeignCall) ([]byte, abi.Status) { return nil, abi.StatusNotFound }
 
 type absentData struct{}
 
@@ -61,6 +66,7 @@ var (
 	_ Logger     = absent{}
 	_ Queues     = absent{}
 	_ Caller     = absent{}
+	_ Foreign    = absent{}
 	_ SharedData = absentData{}
 	_ Metrics    = absentMetrics{}
 )

@@ -91,6 +91,8 @@ func (in *Instance) buffer(t abi.BufferType) (data []byte, ok bool) {
 		}
 	case abi.BufferHTTPCallResponseBody:
 		return in.callouts.body()
+	case abi.BufferForeignFunctionArguments:
+		return in.foreignArguments, in.foreignArguments != nil
 	}
 	return nil, false
 }

@@ -59,6 +59,7 @@ type exports struct {
 	tick             api.Function
 	queueReady       api.Function
 	httpCallResponse api.Function
+	foreignFunction  api.Function
 	done             api.Function
 	deleted          api.Function
 }
@@ -75,6 +76,7 @@ func (in *Instance) lookUpExports() {
 	in.exports.tick = in.guest.ExportedFunction("proxy_on_tick")
 	in.exports.queueReady = in.guest.ExportedFunction("proxy_on_queue_ready")
 	in.exports.httpCallResponse = in.guest.ExportedFunction("proxy_on_http_call_response")
+	in.exports.foreignFunction = in.guest.ExportedFunction("proxy_on_foreign_function")
 	in.exports.done = in.guest.ExportedFunction("proxy_on_done")
 	in.exports.deleted = in.guest.ExportedFunction("proxy_on_delete")
 }

@@ -14,6 +14,7 @@ type Host struct {
 	Queues  Queues
 	Metrics Metrics
 	Calls   Caller
+	Foreign Foreign
 	// Now is the wall clock; nil means time.Now.
 	Now func() time.Time
 }
@@ -122,6 +123,21 @@ type HTTPCallResult struct {
 type Caller interface {
 	// HTTP sends call and later calls done, once, on another goroutine. After cancel done has no effect.
 	HTTP(call HTTPCall, done func(HTTPCallResult)) (cancel func(), status abi.Status)
+}
+
+// Foreign answers the foreign functions that only the embedder has (ABI: proxy_call_foreign_function).
+type Foreign interface {
+	// Call runs a function. An unknown name is StatusNotFound.
+	Call(c ForeignCall) (result []byte, status abi.Status)
+}
+
+// ForeignCall is a call of a foreign function.
+type ForeignCall struct {
+	Name string
+	Args []byte
+	// Answer hands a result to the plugin's proxy_on_foreign_function, with an id that the function chooses. It may be
+	// called at any time, on any goroutine and any number of times; after the end of the plugin it does nothing.
+	Answer func(id uint32, result []byte)
 }
 
 // LocalReply is an answer that a guest gives instead of the upstream (ABI: proxy_send_local_response).

@@ -12,6 +12,7 @@ import (
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
 
+	"github.com/loom-gateway/loom/internal/expression"
 	"github.com/loom-gateway/loom/internal/proxywasm/abi"
 )
 
@@ -23,6 +24,8 @@ type VMConfig struct {
 	Configuration string
 	// Env is the environment that WASI shows; nothing of the process's own.
 	Env map[string]string
+	// Properties are those that are the same in every context, such as node, by path and in their wire form.
+	Properties map[string][]byte
 }
 
 // Instance is one VM: the guest's memory and the contexts in it. Guests are single threaded and must not
@@ -58,7 +61,10 @@ type Instance struct {
 	callouts   callouts
 	scratch    []byte     // reused for answers that are built up
 	pairs      []abi.Pair // likewise
-	onDeath    func(error)
+	// expressions are the guest's own; foreignArguments is buffer 8 while its callback runs.
+	expressions      expression.Set
+	foreignArguments []byte
+	onDeath          func(error)
 
 	deadline atomic.Uint64 // in ticks of the watchdog, 0 while no guest code runs
 	overdue  atomic.Bool

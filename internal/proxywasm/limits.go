@@ -72,7 +72,4 @@ const (
 
 	// maxPollSleep is the longest that one poll_oneoff sleeps: guest code holds the instance while it sleeps.
 	maxPollSleep = 5 * time.Millisecond
-
-	// maxUncompressed bounds the foreign function uncompress against decompression bombs.
-	maxUncompressed = 16 << 20
 )

@@ -42,7 +42,7 @@ func (in *Instance) origin() LogOrigin {
 		at.Root = in.current.plugin.id
 	}
 	if s := in.current.stream; s != nil && s.ex != nil {
-		id, _ := s.ex.Property(abi.PropertyPath("request\x00id"), nil) // not in.scratch: the guest may log as it allocates
+		id, _ := s.ex.Property(abi.PropertyPath("x_request_id"), nil) // not in.scratch: the guest may log as it allocates
 		at.RequestID = string(id)
 	}
 	return at
@@ -75,11 +75,16 @@ func isControl(r rune) bool {
 }
 
 func (in *Instance) getLogLevel(p params) abi.Status {
+	return in.putUint32(p.u32(0), uint32(in.logLevel()))
+}
+
+// logLevel is the lowest level that is written.
+func (in *Instance) logLevel() abi.LogLevel {
 	level := abi.LogTrace
 	for level < abi.LogCritical && !in.host.Log.Enabled(level) {
 		level++
 	}
-	return in.putUint32(p.u32(0), uint32(level))
+	return level
 }
 
 // warnOnce records what the running hostcall leaves out although it answers OK.

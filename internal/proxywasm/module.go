@@ -9,6 +9,7 @@ import (
 
 	"github.com/tetratelabs/wazero"
 
+	"github.com/loom-gateway/loom/internal/expression"
 	"github.com/loom-gateway/loom/internal/proxywasm/abi"
 )
 
@@ -43,8 +44,10 @@ type Module struct {
 	compiled wazero.CompiledModule
 	info     Info
 	watchdog *watchdog
-	callable [7]bool // by abi.Callback: exported and permitted
-	refusals refusals
+	// expressions compiles those of all instances.
+	expressions expression.Compiler
+	callable    [7]bool // by abi.Callback: exported and permitted
+	refusals    refusals
 }
 
 // Compile checks, compiles and links a module. The error is one sentence that says why the module cannot

@@ -24,6 +24,7 @@ type PluginContext struct {
 	config PluginConfig
 
 	properties map[string][]byte // proxy_set_property outside of streams
+	declared   map[string]bool   // declare_property: whether it is read-only
 	tickPeriod time.Duration
 	tickTimer  *time.Timer
 	ended      bool

@@ -20,6 +20,26 @@ type Call struct {
 // Endpoint is the one that the request was last sent to, nil before RoundTrip.
 func (c *Call) Endpoint() *Endpoint { return c.endpoint }
 
+// Attempts is how many endpoints were tried.
+func (c *Call) Attempts() int {
+	if c.endpoint == nil {
+		return 0
+	}
+	n := 1
+	for _, tried := range c.tried {
+		if tried {
+			n++
+		}
+	}
+	return n
+}
+
+// Endpoints is how many the upstream has.
+func (c *Call) Endpoints() int { return len(c.upstream.endpoints) }
+
+// Upstream is the upstream's name.
+func (c *Call) Upstream() string { return c.upstream.settings.Name }
+
 // RoundTrip sends the request to an endpoint, and to the next one as long as no connection can be made.
 //
 // The URL's scheme and host are set for each endpoint; everything else is sent as it is. A body must stay open when it

@@ -17,11 +17,26 @@ type App struct {
 	// Upstreams are the groups of backends by name.
 	Upstreams map[string]*Upstream `json:"upstreams,omitempty"`
 
+	// Node is who the gateway is, for plugins that ask. Default: their questions are not answered.
+	Node *Node `json:"node,omitempty"`
+
 	logger    *zap.Logger
 	upstreams *upstreamSet
 	plugins   *pluginSet
 	routes    *routeTable
 	shared    *sharedThings
+}
+
+// Node is who the gateway is: the properties `node.*` and `xds.node.*` of plugins.
+type Node struct {
+	// ID of the gateway. Default: none.
+	ID string `json:"id,omitempty"`
+
+	// Cluster is the group of gateways that it belongs to. Default: none.
+	Cluster string `json:"cluster,omitempty"`
+
+	// Metadata is anything else, such as `NAMESPACE` or `LABELS`; objects may be nested. Default: none.
+	Metadata map[string]any `json:"metadata,omitempty"`
 }
 
 // Plugin is one Proxy-Wasm module with its configuration.

@@ -45,8 +45,11 @@ type pluginSet struct {
 	metrics *guestmetrics.Store
 	// upstreams finds those of the config, for the calls of plugins.
 	upstreams callout.Lookup
-	keys      []string // one for each reference taken
-	started   bool
+	// foreign are the foreign functions, properties the properties that are the same in every request.
+	foreign    plugin.ForeignFunctions
+	properties map[string][]byte
+	keys       []string // one for each reference taken
+	started    bool
 }
 
 // provisionPlugins opens every plugin of the config: it is read, compiled, started and configured here, so that a bad one
@@ -69,6 +72,12 @@ func (a *App) provisionPlugins(ctx caddy.Context) error {
 	if err := ctx.GetMetricsRegistry().Register(guestCollector{a.plugins}); err != nil {
 		return fmt.Errorf("registering the metrics of plugins: %w", err)
 	}
+	if a.plugins.properties, err = a.Node.properties(); err != nil {
+		return err
+	}
+	if a.plugins.foreign, err = a.loadForeign(ctx); err != nil {
+		return err
+	}
 	var problems []error
 	for _, name := range sortedNames(a.Plugins) {
 		if _, err := a.plugins.open(name, a.Plugins[name]); err != nil {
@@ -87,6 +96,7 @@ func (a *App) startPlugins() {
 	for _, p := range a.plugins.byName {
 		p.SetLogger(a.plugins.logger)
 		p.SetUpstreams(a.Upstream)
+		p.SetForeign(a.plugins.foreign)
 		p.Start()
 	}
 }
@@ -110,10 +120,11 @@ func (s *pluginSet) open(name string, config *Plugin) (*plugin.Plugin, error) {
 	if err != nil {
 		return nil, fmt.Errorf("plugin %q: %w", name, err)
 	}
+	spec.Properties = s.properties
 	key := spec.Key()
 	value, _, err := pluginPool.LoadOrNew(key, func() (caddy.Destructor, error) {
 		return plugin.Open(s.ctx, spec, plugin.Deps{
-			Code: s.code, Shared: s.store, Metrics: s.metrics.Of(name), Upstreams: s.upstreams, Log: s.logger,
+			Code: s.code, Shared: s.store, Metrics: s.metrics.Of(name), Upstreams: s.upstreams, Foreign: s.foreign, Log: s.logger,
 		})
 	})
 	if err != nil {

@@ -10,7 +10,9 @@ import (
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/loom-gateway/loom/internal/filterstate"
 	"github.com/loom-gateway/loom/internal/upstream"
+	"github.com/loom-gateway/loom/modules/gateway"
 )
 
 // streamIdleTimeout replaces the listener's read_idle_timeout for requests that may be silent by nature.
@@ -25,6 +27,9 @@ type pass struct {
 	timer  *time.Timer             // nil without a timeout
 	limit  time.Duration
 
+	state *filterstate.State // nil when no plugin asks
+	sent  time.Time          // when the endpoint got the request; only for state
+
 	deadline    time.Time // of a gRPC client; zero when it has none
 	restoreIdle func()    // nil when the idle timeout is the listener's
 }
@@ -38,6 +43,7 @@ func passOf(ctx context.Context) *pass {
 
 func (h *Handler) begin(r *http.Request) *pass {
 	p := &pass{call: h.upstream.Begin(), body: bodyOf(r), limit: time.Duration(h.Timeout), deadline: grpcDeadline(r)}
+	p.state = gateway.StateOf(r.Context())
 	p.ctx = context.WithValue(r.Context(), passKey{}, p)
 	if p.limit > 0 {
 		p.ctx, p.cancel = context.WithCancelCause(p.ctx)
@@ -60,6 +66,7 @@ func (p *pass) end() {
 		p.restoreIdle()
 	}
 	p.call.End()
+	p.tellLatency()
 }
 
 // lift ends the timeout: the response has begun, and it may last.

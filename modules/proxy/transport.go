@@ -23,13 +23,15 @@ func (transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, errors.New("the request did not come through loom_proxy")
 	}
 	p.sendBody(req)
+	p.begins()
 	res, err := p.call.RoundTrip(req)
 	tellEndpoint(req, p.call.Endpoint())
+	p.tellPlugins(res)
 	if err != nil && p.tooLate(req) {
 		return deadlineExceeded(req), nil
 	}
 	if err != nil {
-		return nil, p.withStatus(err)
+		return nil, p.tellFailure(p.withStatus(err))
 	}
 	if mayLast(res) {
 		p.lift()

@@ -51,11 +51,12 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if h.table, err = pathtree.New(specs); err != nil {
 		return err
 	}
-	if err := h.register(ctx); err != nil { // first: loading the handlers empties their JSON
+	infos, err := h.register(ctx) // first: loading the handlers empties their JSON
+	if err != nil {
 		return err
 	}
-	for _, r := range h.Routes {
-		c, err := r.compile(ctx)
+	for i, r := range h.Routes {
+		c, err := r.compile(ctx, infos[i])
 		if err != nil {
 			return fmt.Errorf("route %q: %w", r.ID, err)
 		}
@@ -75,16 +76,19 @@ func (h *Handler) nameRoutes() {
 	}
 }
 
-// register tells the app, for the admin API.
-func (h *Handler) register(ctx caddy.Context) error {
+// register tells the app, for the admin API, and returns what it told.
+func (h *Handler) register(ctx caddy.Context) ([]*gateway.RouteInfo, error) {
 	app, err := ctx.App("loom")
 	if err != nil {
-		return fmt.Errorf("finding the loom app: %w", err)
+		return nil, fmt.Errorf("finding the loom app: %w", err)
 	}
-	for _, r := range h.Routes {
-		app.(*gateway.App).RegisterRoute(r.info())
+	infos := make([]*gateway.RouteInfo, len(h.Routes))
+	for i, r := range h.Routes {
+		info := r.info()
+		infos[i] = &info
+		app.(*gateway.App).RegisterRoute(info)
 	}
-	return nil
+	return infos, nil
 }
 
 // ServeHTTP finds the route of the request and runs its handlers. What no route wants is 404, or 405 with Allow when only

@@ -16,6 +16,7 @@ import (
 // compiled is a route that is ready to serve.
 type compiled struct {
 	id       string
+	info     *gateway.RouteInfo
 	handlers []caddyhttp.MiddlewareHandler
 	rewrite  *rewrite
 }
@@ -26,8 +27,8 @@ func (r *Route) spec() pathtree.Route {
 	}
 }
 
-func (r *Route) compile(ctx caddy.Context) (*compiled, error) {
-	c := &compiled{id: r.ID}
+func (r *Route) compile(ctx caddy.Context, info *gateway.RouteInfo) (*compiled, error) {
+	c := &compiled{id: r.ID, info: info}
 	var err error
 	if c.rewrite, err = newRewrite(r); err != nil {
 		return nil, err
@@ -69,6 +70,7 @@ func (l link) ServeHTTP(w http.ResponseWriter, r *http.Request) error {
 // publish makes the route known to what comes after it.
 func (c *compiled) publish(r *http.Request, m *pathtree.Match) {
 	caddyhttp.SetVar(r.Context(), "loom.route", c.id)
+	caddyhttp.SetVar(r.Context(), gateway.RouteVar, c.info)
 	repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
 	if !ok {
 		return

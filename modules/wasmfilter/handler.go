@@ -5,14 +5,11 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"slices"
-	"strings"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
-	"go.uber.org/zap"
 
 	"github.com/loom-gateway/loom/internal/httpfilter"
 	"github.com/loom-gateway/loom/internal/plugin"
@@ -45,7 +42,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 			return err
 		}
 		h.contexts = append(h.contexts, c)
-		h.filters = append(h.filters, httpfilter.New(c, options(ctx.Logger())))
+		h.filters = append(h.filters, httpfilter.New(c, options(ctx.Logger(), c)))
 	}
 	return nil
 }
@@ -88,50 +85,6 @@ func asCaddyError(err error) error {
 		return caddyhttp.Error(failure.Status, failure)
 	}
 	return err
-}
-
-// options connects the filter with Caddy: what it knows of a request becomes properties, and what plugins set becomes
-// placeholders.
-//
-// Placeholder | Description
-// ------------|-------------
-// `{http.wasm.NAME}` | the property NAME that a plugin has set on the request
-func options(log *zap.Logger) httpfilter.Options {
-	return httpfilter.Options{Log: log, Property: property, Source: source, Set: func(r *http.Request, path, value string) {
-		if repl := replacer(r); repl != nil {
-			repl.Set(placeholder(path), value)
-		}
-	}}
-}
-
-func placeholder(path string) string { return "http.wasm." + strings.ReplaceAll(path, "\x00", ".") }
-
-func replacer(r *http.Request) *caddy.Replacer {
-	repl, _ := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
-	return repl
-}
-
-// property answers the properties that only Caddy knows, and those that plugins have set before.
-func property(r *http.Request, path string) (string, bool) {
-	switch path {
-	case "route_name", "xds\x00route_name":
-		name, ok := caddyhttp.GetVar(r.Context(), "loom.route").(string)
-		return name, ok
-	}
-	if repl := replacer(r); repl != nil {
-		return repl.GetString(placeholder(path))
-	}
-	return "", false
-}
-
-// source is the client that Caddy sees behind trusted proxies, with the port of the peer.
-func source(r *http.Request) string {
-	client, _ := caddyhttp.GetVar(r.Context(), caddyhttp.ClientIPVarKey).(string)
-	_, port, err := net.SplitHostPort(r.RemoteAddr)
-	if client == "" || err != nil {
-		return ""
-	}
-	return net.JoinHostPort(client, port)
 }
 
 // state is what Provision makes.

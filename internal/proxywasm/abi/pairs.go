@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"math"
 )
 
 // Bounds of a serialized map that a guest hands in; the same as in Envoy's host.
@@ -101,4 +102,9 @@ func AppendBool(dst []byte, v bool) []byte {
 		return append(dst, 1)
 	}
 	return append(dst, 0)
+}
+
+// AppendDouble appends the wire form of a floating-point property: IEEE 754 in 64 bits.
+func AppendDouble(dst []byte, v float64) []byte {
+	return binary.LittleEndian.AppendUint64(dst, math.Float64bits(v))
 }
