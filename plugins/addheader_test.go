@@ -6,12 +6,13 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/loom-gateway/loom/internal/guestbuild"
 	"github.com/loom-gateway/loom/internal/plugin"
 )
 
 func TestAddHeader(t *testing.T) {
 	t.Parallel()
-	code := buildGo(t, "add-header")
+	code := guestbuild.Go(t, "add-header")
 
 	t.Run("headers", func(t *testing.T) {
 		t.Parallel()

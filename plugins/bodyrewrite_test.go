@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/loom-gateway/loom/internal/guestbuild"
 	"github.com/loom-gateway/loom/internal/plugin"
 )
 
@@ -29,7 +30,7 @@ func rewriting(t *testing.T, code []byte, backend http.HandlerFunc) *httptest.Se
 
 func TestBodyRewrite(t *testing.T) {
 	t.Parallel()
-	code := buildGo(t, "body-rewrite")
+	code := guestbuild.Go(t, "body-rewrite")
 	t.Run("requests", func(t *testing.T) { t.Parallel(); testRewrittenRequests(t, code) })
 	t.Run("responses", func(t *testing.T) { t.Parallel(); testRewrittenResponses(t, code) })
 	t.Run("trailers", func(t *testing.T) { t.Parallel(); testRewriteBeforeTrailers(t, code) })

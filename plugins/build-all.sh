@@ -29,3 +29,6 @@ build build-ts.sh $(printf '%s\n' "${ts[@]%/*}" | sort -u)
 if ready build-wat.sh "the guests in WebAssembly text"; then
 	for text in ../internal/*/testdata/*.wat; do ./build-wat.sh "$text" "${text%.wat}.wasm"; done
 fi
+if ready build-ts.sh "the guest that aborts"; then
+	./build-ts.sh ../internal/conformance/testdata/abort-ts ../internal/conformance/testdata/abort-ts.wasm
+fi

@@ -16,13 +16,14 @@ import (
 
 	"go.uber.org/zap/zaptest/observer"
 
+	"github.com/loom-gateway/loom/internal/guestbuild"
 	"github.com/loom-gateway/loom/internal/plugin"
 	"github.com/loom-gateway/loom/internal/upstream"
 )
 
 func TestTickQueue(t *testing.T) {
 	t.Parallel()
-	code := buildGo(t, "tick-queue")
+	code := guestbuild.Go(t, "tick-queue")
 	t.Run("every request arrives once", func(t *testing.T) { t.Parallel(); testShipping(t, code) })
 	t.Run("a failed batch is sent again", func(t *testing.T) { t.Parallel(); testShippingAgain(t, code) })
 	t.Run("what nobody takes is given up", func(t *testing.T) { t.Parallel(); testGivingUp(t, code) })

@@ -1,38 +1,19 @@
 package httpfilter
 
 import (
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 
 	"go.uber.org/zap/zapcore"
 
+	"github.com/loom-gateway/loom/internal/guestbuild"
 	"github.com/loom-gateway/loom/internal/plugin"
 )
 
-// goGuest builds a guest of the official Go SDK; it needs nothing but Go.
-func goGuest(t *testing.T) []byte {
-	t.Helper()
-	file := filepath.Join(t.TempDir(), "guest.wasm")
-	cmd := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-buildmode=c-shared", "-o", file, ".")
-	cmd.Dir = "testdata/goguest"
-	cmd.Env = append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm", "GOFLAGS=-buildvcs=false")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("building the guest: %v\n%s", err, out)
-	}
-	code, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return code
-}
-
 // An unmodified plugin of the Go SDK: bodies both ways, a local response, configuration, shared data, log.
 func TestGoSDK(t *testing.T) {
-	code := goGuest(t)
+	code := guestbuild.Go(t, "testdata/goguest")
 	g := serve(t, "!", echo, func(s *plugin.Spec) { s.Code, s.Instances = code, 2 })
 	a := g.do(t, "POST", "/p", strings.NewReader("hello"))
 	if a.status != 200 || !strings.HasSuffix(a.body, "length=6 body=HELLO!!") || a.header.Get("X-Guest") != "go" {

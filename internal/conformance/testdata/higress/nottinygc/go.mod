@@ -1,0 +1,3 @@
+module github.com/higress-group/nottinygc
+
+go 1.26.0

@@ -1,0 +1,2 @@
+// Package nottinygc is empty: see the replace directive.
+package nottinygc
