@@ -35,6 +35,8 @@ type setup struct {
 	upstreams map[string]upstream.Settings
 	// store is what the plugins share. Default: a new one.
 	store *shared.Store
+	// code keeps compiled modules. Default: that of all checks.
+	code *plugin.Code
 	// tls serves HTTPS, and HTTP/2 to clients that want it.
 	tls bool
 	// idle leaves the plugins' timers and calls stopped, as in a config that is merely validated.
@@ -123,6 +125,10 @@ func tryServe(t *testing.T, c setup) (*gateway, error) {
 // open loads the plugins and builds the chain from its end.
 func (g *gateway) open(t *testing.T, c setup, log *zap.Logger) (httpfilter.Next, error) {
 	t.Helper()
+	code := c.code
+	if code == nil {
+		code = compiled
+	}
 	store, lookup := c.store, lookupOf(t, c.upstreams)
 	if store == nil {
 		store = shared.NewStore()
@@ -140,7 +146,7 @@ func (g *gateway) open(t *testing.T, c setup, log *zap.Logger) (httpfilter.Next,
 			spec.Code = probeCode(t)
 		}
 		p, err := plugin.Open(context.Background(), spec, plugin.Deps{
-			Code: compiled, Shared: store, Metrics: g.metrics.Of(spec.Name), Upstreams: lookup, Log: log,
+			Code: code, Shared: store, Metrics: g.metrics.Of(spec.Name), Upstreams: lookup, Log: log,
 		})
 		if err != nil {
 			return nil, err
