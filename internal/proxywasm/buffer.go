@@ -151,9 +151,10 @@ func (in *Instance) getBufferStatus(p params) abi.Status {
 	} else {
 		return abi.StatusNotFound
 	}
-	if status := in.putUint32(p.u32(1), uint32(length)); status != abi.StatusOK {
+	if status := in.places(p, 1, 2); status != abi.StatusOK {
 		return status
 	}
+	_ = in.putUint32(p.u32(1), uint32(length))
 	return in.putUint32(p.u32(2), 0)
 }
 

@@ -19,6 +19,9 @@ func (in *Instance) done(params) abi.Status { return abi.StatusNotFound }
 
 // getStatus answers for the callout whose response is being delivered.
 func (in *Instance) getStatus(p params) abi.Status {
+	if status := in.places(p, 0, 1, 2); status != abi.StatusOK {
+		return status
+	}
 	code, message := in.callouts.status()
 	if status := in.putUint32(p.u32(0), code); status != abi.StatusOK {
 		return status

@@ -91,6 +91,16 @@ func (in *Instance) writable(ptr uint32) bool {
 	return ok
 }
 
+// places checks the addresses of several answers before a hostcall has an effect or writes the first of them.
+func (in *Instance) places(p params, at ...int) abi.Status {
+	for _, i := range at {
+		if !in.writable(p.u32(i)) {
+			return abi.StatusInvalidMemoryAccess
+		}
+	}
+	return abi.StatusOK
+}
+
 // putPointer writes the address first: for Go's collector nothing else holds the fresh block.
 func (in *Instance) putPointer(ptr uint32, size int, outPtr, outSize uint32) abi.Status {
 	if status := in.putUint32(outPtr, ptr); status != abi.StatusOK {

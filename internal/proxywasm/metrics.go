@@ -9,6 +9,9 @@ func (in *Instance) defineMetric(p params) abi.Status {
 	if status := in.inputs(p, 1, &name); status != abi.StatusOK {
 		return status
 	}
+	if status := in.places(p, 3); status != abi.StatusOK {
+		return status
+	}
 	kind := abi.MetricType(p.u32(0))
 	if kind > abi.MetricHistogram {
 		return abi.StatusBadArgument

@@ -13,6 +13,9 @@ func (in *Instance) getSharedData(p params) abi.Status {
 	if !ok {
 		return abi.StatusNotFound
 	}
+	if status := in.places(p, 4); status != abi.StatusOK {
+		return status
+	}
 	if status := in.returnBytes(value, p.u32(2), p.u32(3)); status != abi.StatusOK {
 		return status
 	}

@@ -9,6 +9,9 @@ func (in *Instance) registerSharedQueue(p params) abi.Status {
 	if status := in.inputs(p, 0, &name); status != abi.StatusOK {
 		return status
 	}
+	if status := in.places(p, 2); status != abi.StatusOK {
+		return status
+	}
 	ready := func(uint32) {}
 	if pc := in.effective.plugin; pc != nil {
 		ready = pc.onQueueReady
@@ -51,6 +54,9 @@ func (in *Instance) enqueueSharedQueue(p params) abi.Status {
 }
 
 func (in *Instance) dequeueSharedQueue(p params) abi.Status {
+	if status := in.places(p, 1, 2); status != abi.StatusOK { // before the value is taken
+		return status
+	}
 	value, status := in.host.Queues.Dequeue(p.u32(0))
 	if status != abi.StatusOK {
 		return status

@@ -1,5 +1,6 @@
 // The probe: a Proxy-Wasm guest that does what its plugin configuration says. See README.md for the script.
 #include "text.h"
+#include "raw.h"
 
 // --- memory: what the host returns lives until the next callback begins ---------------------------
 
@@ -381,6 +382,27 @@ static int general_command(str c) {
   return 1;
 }
 
+// raw IMPORT ARG…: shows the status and, in order, what the places to write to hold then; they hold 0xffffffff before.
+static int raw_command(str c) {
+  u32 args[12];
+  if (!is(c, "raw")) return 0;
+  for (u32 i = 0; i < OUTS; i++) outs[i] = 0xffffffffu;
+  for (u32 i = 0; i < 12; i++) args[i] = raw_word(arg(i + 2));
+  for (u32 i = 0; i < sizeof imports / sizeof imports[0]; i++) {
+    if (!is(arg(1), imports[i].name)) continue;
+    u32 status = raw_call(imports[i].call, imports[i].params, args);
+    words = 2;
+    result(status);
+    for (u32 j = 0; j < OUTS; j++) {
+      put(' ');
+      put_num(outs[j]);
+    }
+    line_end();
+    return 1;
+  }
+  return 0;
+}
+
 static volatile u32 sink;
 
 static u32 dive(u32 n) { return n + dive(n + 1) + sink; }
@@ -409,7 +431,7 @@ static u32 run(str s, u32 otherwise) {
     str c = arg(0);
     if (is(c, "return")) return argn(1);
     if (header_command(c) || buffer_command(c) || stream_command(c) || call_command(c) || store_command(c) ||
-        metric_command(c) || general_command(c) || hostile_command(c))
+        metric_command(c) || general_command(c) || raw_command(c) || hostile_command(c))
       continue;
     done(999); // an unknown command shows in the log
   }
