@@ -39,6 +39,8 @@ type setup struct {
 	code *plugin.Code
 	// tls serves HTTPS, and HTTP/2 to clients that want it.
 	tls bool
+	// h2c takes HTTP/2 without TLS too, as gRPC clients speak it inside of a cluster.
+	h2c bool
 	// idle leaves the plugins' timers and calls stopped, as in a config that is merely validated.
 	idle bool
 }
@@ -112,6 +114,11 @@ func tryServe(t *testing.T, c setup) (*gateway, error) {
 		}
 		g.errors <- err
 	}))
+	if c.h2c {
+		g.Config.Protocols = new(http.Protocols)
+		g.Config.Protocols.SetHTTP1(true)
+		g.Config.Protocols.SetUnencryptedHTTP2(true)
+	}
 	if c.tls {
 		g.EnableHTTP2 = true
 		g.StartTLS()
