@@ -90,8 +90,8 @@ func (p *Plugin) open(ctx context.Context, code *Code) error {
 	if err != nil {
 		return err
 	}
-	p.module, err = proxywasm.Compile(ctx, p.spec.Code, proxywasm.Options{
-		Name: p.spec.Name, Limits: p.spec.Limits, Cache: code.cacheOf(), Callbacks: callbacks,
+	p.module, err = code.compile(ctx, p.spec.Code, proxywasm.Options{
+		Name: p.spec.Name, Limits: p.spec.Limits, Callbacks: callbacks,
 		AllowOnHeadersStopIteration: p.spec.AllowOnHeadersStopIteration, Profile: p.spec.Profile,
 		AllowMissingABIVersion: p.spec.AllowMissingABIVersion, StubUnknownImports: p.spec.StubUnknownImports,
 		Functions: p.spec.Allow.Functions,
