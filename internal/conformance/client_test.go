@@ -38,14 +38,26 @@ func (g *gateway) do(t *testing.T, method, path string, body io.Reader, header .
 
 // try is do for exchanges that may be cut.
 func (g *gateway) try(method, path string, body io.Reader, header ...string) (answer, error) {
-	req, err := http.NewRequest(method, g.URL+path, body)
+	return exchange(g.Client(), method, g.URL+path, body, header...)
+}
+
+// exchange sends a request and reads the whole answer. Trailers are the headers that begin with http.TrailerPrefix.
+func exchange(client *http.Client, method, url string, body io.Reader, header ...string) (answer, error) {
+	req, err := http.NewRequest(method, url, body)
 	if err != nil {
 		return answer{}, err
 	}
 	for i := 0; i+1 < len(header); i += 2 {
+		if name, ok := strings.CutPrefix(header[i], http.TrailerPrefix); ok {
+			if req.Trailer == nil {
+				req.Trailer = http.Header{}
+			}
+			req.Trailer.Add(name, header[i+1])
+			continue
+		}
 		req.Header.Add(header[i], header[i+1])
 	}
-	res, err := g.Client().Do(req)
+	res, err := client.Do(req)
 	if err != nil {
 		return answer{}, err
 	}

@@ -33,6 +33,8 @@ type setup struct {
 	backend http.HandlerFunc
 	// upstreams may be called by the plugins.
 	upstreams map[string]upstream.Settings
+	// around wraps the whole chain, as a handler before it would.
+	around func(http.Handler) http.Handler
 	// store is what the plugins share. Default: a new one.
 	store *shared.Store
 	// code keeps compiled modules. Default: that of all checks.
@@ -118,6 +120,9 @@ func tryServe(t *testing.T, c setup) (*gateway, error) {
 		g.Config.Protocols = new(http.Protocols)
 		g.Config.Protocols.SetHTTP1(true)
 		g.Config.Protocols.SetUnencryptedHTTP2(true)
+	}
+	if c.around != nil {
+		g.Config.Handler = c.around(g.Config.Handler)
 	}
 	if c.tls {
 		g.EnableHTTP2 = true

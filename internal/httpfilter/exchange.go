@@ -53,6 +53,7 @@ type exchange struct {
 	forwarded   atomic.Bool // the request's head belongs to the next handler now
 	hasBody     bool        // of the request, as it came: what a guest writes to content-length does not change it
 	grpc        bool        // likewise
+	length      int64       // of the request's body, likewise; below zero when it is not declared
 	headersHeld bool        // a header callback paused, but wants to see the body
 	input       proxywasm.Body
 	bodyReader  *requestBody
@@ -71,7 +72,7 @@ type exchange struct {
 }
 
 func newExchange(f *Filter, w http.ResponseWriter, r *http.Request) *exchange {
-	x := &exchange{filter: f, request: r, began: time.Now(), about: f.aboutRequest(r)}
+	x := &exchange{filter: f, request: r, length: r.ContentLength, began: time.Now(), about: f.aboutRequest(r)}
 	x.requestMap.request = r
 	x.hasBody = r.Body != nil && r.Body != http.NoBody && r.ContentLength != 0 && !isTunnel(r)
 	x.grpc = isGRPC(r)

@@ -28,7 +28,7 @@ type pendingRead struct {
 // read reads a chunk, or returns errReleased when the plugin lets go of what it holds before there is one.
 func (b *requestBody) read() (int, error) {
 	if !b.held && b.pending.Load() == nil {
-		return b.source.Read(b.chunk)
+		return b.readChunk()
 	}
 	p := b.pending.Load()
 	if p == nil {
@@ -36,7 +36,7 @@ func (b *requestBody) read() (int, error) {
 		b.pending.Store(p)
 		go func() {
 			defer close(p.done)
-			p.n, p.err = b.source.Read(b.chunk)
+			p.n, p.err = b.readChunk()
 		}()
 	}
 	if b.held {

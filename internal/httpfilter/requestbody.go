@@ -19,6 +19,7 @@ type requestBody struct {
 	exchange *exchange
 	source   io.ReadCloser
 	chunk    []byte
+	missing  int64  // bytes of the declared length that are still to come; below zero when none was declared
 	ready    []byte // released by the plugin; may be a part of chunk
 	altered  bool   // the body has another length than the one that was declared
 	fixed    bool   // the head went on with a Content-Length
@@ -32,10 +33,10 @@ type requestBody struct {
 // newRequestBody reads no more at a time than the client has declared.
 func newRequestBody(x *exchange) *requestBody {
 	size := int64(chunkSize)
-	if n := x.request.ContentLength; n > 0 {
-		size = min(size, n)
+	if x.length > 0 {
+		size = min(size, x.length)
 	}
-	return &requestBody{exchange: x, source: x.request.Body, chunk: make([]byte, size), held: x.headersHeld}
+	return &requestBody{exchange: x, source: x.request.Body, chunk: make([]byte, size), missing: x.length, held: x.headersHeld}
 }
 
 // Read implements io.Reader.
@@ -60,6 +61,19 @@ func (b *requestBody) Read(p []byte) (int, error) {
 
 // Close implements io.Closer.
 func (b *requestBody) Close() error { return b.source.Close() }
+
+// readChunk reads from the client. Where a length was declared the end comes with its last byte, as in HTTP/1.1: a plugin
+// that continues can still add trailers before the head has gone on.
+func (b *requestBody) readChunk() (int, error) {
+	n, err := b.source.Read(b.chunk)
+	if b.missing > 0 {
+		b.missing -= int64(n)
+	}
+	if b.missing == 0 && n > 0 && err == nil {
+		_, err = b.source.Read(make([]byte, 1))
+	}
+	return n, err
+}
 
 // prime reads until the plugin lets something through, or to the end.
 func (b *requestBody) prime() error {

@@ -209,6 +209,9 @@ func (w *responseWriter) ReadFrom(r io.Reader) (int64, error) {
 	if w.bodyless {
 		return io.Copy(io.Discard, r)
 	}
+	if to, ok := w.ResponseWriter.(io.ReaderFrom); ok {
+		return to.ReadFrom(r)
+	}
 	return io.Copy(w.ResponseWriter, r)
 }
 
