@@ -27,6 +27,7 @@ type requestBody struct {
 	held     bool   // the plugin waits for more
 	eof      bool
 	err      error
+	closed   atomic.Bool // by the next handler: it wants no more
 	pending  atomic.Pointer[pendingRead]
 }
 
@@ -60,7 +61,10 @@ func (b *requestBody) Read(p []byte) (int, error) {
 }
 
 // Close implements io.Closer.
-func (b *requestBody) Close() error { return b.source.Close() }
+func (b *requestBody) Close() error {
+	b.closed.Store(true)
+	return b.source.Close()
+}
 
 // readChunk reads from the client. Where a length was declared the end comes with its last byte, as in HTTP/1.1: a plugin
 // that continues can still add trailers before the head has gone on.
@@ -93,6 +97,9 @@ func (b *requestBody) pull() error {
 		return nil
 	}
 	b.eof = errors.Is(err, io.EOF)
+	if err != nil && !b.eof && b.closed.Load() && !isOutcome(err) {
+		return err // a proxy whose backend has answered early closes the body while it reads
+	}
 	if err != nil && !b.eof {
 		return b.exchange.stop(b.exchange.clientError(err))
 	}
