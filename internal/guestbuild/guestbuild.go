@@ -8,11 +8,12 @@ import (
 	"testing"
 )
 
-// Go compiles the plugin in a folder, which is a Go module of its own, in the way that the docs say.
-func Go(t testing.TB, folder string) []byte {
+// Go compiles the plugin in a folder, which is a Go module of its own, in the way that the docs say, with these flags besides.
+func Go(t testing.TB, folder string, flags ...string) []byte {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "guest.wasm")
-	build := exec.Command("go", "build", "-ldflags=-s -w", "-trimpath", "-buildmode=c-shared", "-o", file, ".")
+	args := append([]string{"build", "-ldflags=-s -w", "-trimpath", "-buildmode=c-shared", "-o", file}, flags...)
+	build := exec.Command("go", append(args, ".")...)
 	build.Dir = folder
 	build.Env = append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm", "GOFLAGS=-buildvcs=false")
 	if out, err := build.CombinedOutput(); err != nil {
