@@ -33,6 +33,9 @@ func newRequest(ctx context.Context, call proxywasm.HTTPCall) (*http.Request, er
 			header.Add(name, p.Value)
 		}
 	}
+	if header["User-Agent"] == nil {
+		header["User-Agent"] = nil // keeps net/http from naming itself
+	}
 	u, err := url.ParseRequestURI(path)
 	if err != nil || !strings.HasPrefix(path, "/") {
 		return nil, fmt.Errorf("the call's :path %q is not one", path)
