@@ -25,6 +25,7 @@ enum { ROOTS = 8, SCRIPT = 16384, SLOTS = 1024, KINDS = 24 };
 static struct {
   u32 id, n;
   u8 script[SCRIPT];
+  u8 calls[KINDS];
 } roots[ROOTS];
 static struct {
   u32 id, root;
@@ -464,11 +465,18 @@ static str line_for(str s, const char *name, u32 nth, u32 eos) {
   return (str){0, 0};
 }
 
+// Which call of this kind it is in the context.
+static u32 nth_call(u32 ctx, u32 kind) {
+  if (slots[ctx % SLOTS].id == ctx) return ++slots[ctx % SLOTS].calls[kind];
+  for (u32 i = 0; i < root_n; i++)
+    if (roots[i].id == ctx) return ++roots[i].calls[kind];
+  return 1;
+}
+
 static u32 callback(const char *name, u32 kind, u32 ctx, u32 a, u32 b, u32 eos, u32 otherwise) {
   arena_n = 0;
   var.ctx = ctx;
-  u32 nth = 1;
-  if (slots[ctx % SLOTS].id == ctx) nth = ++slots[ctx % SLOTS].calls[kind];
+  u32 nth = nth_call(ctx, kind);
   line_begin("> ");
   puts_(name);
   puts_(" ctx=");
@@ -499,6 +507,7 @@ static void load_script(u32 ctx) {
   u32 n = 0;
   arena_n = 0;
   proxy_get_buffer_bytes(7, 0, SCRIPT, &p, &n);
+  if (!n) proxy_get_buffer_bytes(6, 0, SCRIPT, &p, &n); // not every host shows the plugin's own in on_vm_start
   for (u32 i = 0; i < root_n; i++) {
     if (roots[i].id != ctx) continue;
     memcpy(roots[i].script, p, n);
