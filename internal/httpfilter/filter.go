@@ -86,7 +86,7 @@ func (f *Filter) ServeHTTP(w http.ResponseWriter, r *http.Request, next Next) er
 		if f.plugin.FailOpen() {
 			return next(w, r)
 		}
-		return f.failed(err)
+		return x.conclude(f.failed(err))
 	}
 	x.stream = stream
 	defer x.finish()
@@ -134,6 +134,7 @@ func (x *exchange) serveNext(next Next) (err error) {
 
 // conclude gives the client what an outcome stands for.
 func (x *exchange) conclude(err error) error {
+	failure := (*Error)(nil)
 	switch {
 	case errors.Is(err, errCompleted):
 		return nil
@@ -147,6 +148,9 @@ func (x *exchange) conclude(err error) error {
 		x.filter.options.Log.Error("cutting a response that cannot be completed",
 			zap.String("plugin", x.filter.plugin.Name()), zap.Error(err))
 		panic(http.ErrAbortHandler)
+	case x.grpc && errors.As(err, &failure):
+		x.failGRPC(failure)
+		return nil
 	case err != nil && x.response.wroteHeader:
 		x.response.reset() // the head of an answer that is not sent must not become that of the error page
 	}

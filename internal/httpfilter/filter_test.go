@@ -144,6 +144,15 @@ func TestResponseHeadEdits(t *testing.T) {
 	g.logged(t, `  get 0 :path -> 0 "/p"`)
 }
 
+func TestARemovedContentTypeIsNotGuessed(t *testing.T) {
+	for _, script := range []string{"response_headers: del 2 content-type", "response_headers: setpairs 2 :status=200"} {
+		g := serve(t, script, echo)
+		if a := g.do(t, "GET", "/", nil); a.header.Get("Content-Type") != "" {
+			t.Errorf("%s: %v", script, a.header)
+		}
+	}
+}
+
 func TestBodies(t *testing.T) {
 	for _, tc := range []struct{ name, script, sent, want string }{
 		{"untouched", `request_body: buf 0 0 99`, "abc", "length=3 body=abc"},
@@ -301,6 +310,35 @@ func TestLocalReplyToGRPC(t *testing.T) {
 	a := g.do(t, "POST", "/s/M", strings.NewReader("x"), "Content-Type", "application/grpc")
 	if a.status != 200 || a.header.Get("Grpc-Status") != "7" || a.header.Get("Grpc-Message") != "not you" || a.body != "" {
 		t.Errorf("%+v", a)
+	}
+	if g.count("> response_body ctx=") != 0 {
+		t.Error("an answer that ends with its head has a body callback")
+	}
+}
+
+func TestAFailureIsAnsweredToGRPC(t *testing.T) {
+	g := serve(t, `request_headers: trap`, echo)
+	for range 2 { // the request that fails the instance, and one that finds none
+		a := g.do(t, "POST", "/s/M", strings.NewReader("x"), "Content-Type", "application/grpc")
+		if a.status != 200 || a.header.Get("Grpc-Status") != "14" || a.body != "" {
+			t.Errorf("%+v", a)
+		}
+	}
+}
+
+func TestReplyWhileTheClientIsSilent(t *testing.T) {
+	g := serve(t, `request_body: reply 413 "too much"; return 1`, echo)
+	r, w := io.Pipe()
+	defer func() { _ = w.Close() }()
+	go func() { _, _ = io.WriteString(w, "one") }()
+	req, _ := http.NewRequest("POST", g.URL, r)
+	res, err := g.Client().Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = res.Body.Close()
+	if res.StatusCode != 413 {
+		t.Errorf("status %d", res.StatusCode)
 	}
 }
 

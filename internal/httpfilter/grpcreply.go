@@ -26,7 +26,18 @@ func (x *exchange) writeGRPC(reply *proxywasm.LocalReply) {
 	if len(reply.Body) > 0 {
 		h.Set("Grpc-Message", percentEncode(reply.Body))
 	}
+	h.Set("Content-Length", "0") // the head is the end, for the plugin's own callbacks too
 	x.response.WriteHeader(http.StatusOK)
+}
+
+// failGRPC answers a gRPC request that a plugin's failure has ended, where other requests get an error's HTTP status.
+func (x *exchange) failGRPC(failure *Error) {
+	x.response.reset()
+	h := x.response.ResponseWriter.Header()
+	h.Set("Content-Type", "application/grpc")
+	h.Set("Grpc-Status", strconv.Itoa(grpcStatus(&proxywasm.LocalReply{Status: failure.Status, GRPCStatus: -1})))
+	h.Set("Content-Length", "0")
+	x.response.ResponseWriter.WriteHeader(http.StatusOK)
 }
 
 // maxGRPCStatus is the last status that gRPC knows, UNAUTHENTICATED.

@@ -22,6 +22,9 @@ func (x *exchange) sendReply() error {
 	reply := x.reply
 	x.outcome = nil
 	x.mu.Unlock()
+	if x.hasBody { // else net/http waits for the client to send the rest before it writes the head
+		_ = http.NewResponseController(w.ResponseWriter).EnableFullDuplex()
+	}
 	w.reset()
 	w.through = w.through || x.filter.plugin.SkipOwnLocalReply() // its response callbacks do not see it
 	if x.grpc {
@@ -54,8 +57,12 @@ func (x *exchange) writeReply(reply *proxywasm.LocalReply) {
 		w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	}
 	w.WriteHeader(reply.Status)
-	if x.request.Method != http.MethodHead && len(body) > 0 {
+	switch {
+	case x.request.Method == http.MethodHead || len(body) == 0:
+	case w.passing():
 		_, _ = w.Write(body) // the client is gone, or x.stopped says why
+	default:
+		w.output.Append(body) // whole, for the one callback that also ends the body
 	}
 }
 

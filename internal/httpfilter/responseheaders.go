@@ -79,7 +79,15 @@ func (m *responseHeaders) Remove(name []byte) (refused string) {
 		return fixedPseudo
 	}
 	m.header.Del(string(name))
+	m.unguessed()
 	return ""
+}
+
+// unguessed keeps net/http from guessing a Content-Type where a guest took it away: a name without values does.
+func (m *responseHeaders) unguessed() {
+	if _, ok := m.header["Content-Type"]; !ok {
+		m.header["Content-Type"] = nil
+	}
 }
 
 // Replace implements proxywasm.HeaderMap.
@@ -87,6 +95,7 @@ func (m *responseHeaders) Replace(pairs []abi.Pair) (refused string) {
 	refused = replaceAll(m.header, pairs)
 	m.header.Del("Transfer-Encoding")
 	m.header.Del("Content-Length")
+	m.unguessed()
 	for _, p := range pairs {
 		switch n := strings.ToLower(p.Name); {
 		case strings.HasPrefix(n, ":"):
