@@ -51,7 +51,7 @@ func (m *member) drop(c *Context) {
 
 // onDeath takes a dead instance out of the pool and has it replaced.
 func (p *Plugin) onDeath(m *member, cause error) {
-	p.traps.Add(1)
+	p.counts.traps.Add(1)
 	p.log.get().Error("plugin instance failed", zap.String("plugin", p.spec.Name),
 		zap.String("failure_policy", string(p.spec.FailurePolicy)), zap.Error(cause))
 	p.mu.Lock()
@@ -77,6 +77,7 @@ func (p *Plugin) replace(old *member) {
 		if err == nil || p.life.Err() != nil {
 			return
 		}
+		p.counts.reloadFailures.Add(1)
 		p.log.get().Error("replacing a plugin instance", zap.String("plugin", p.spec.Name), zap.Error(err))
 	}
 }
@@ -105,6 +106,7 @@ func (p *Plugin) tryReplace(old *member, deaths int) error {
 	}
 	p.publish()
 	p.startTimers()
+	p.counts.reloads.Add(1)
 	p.log.get().Info("plugin instance replaced", zap.String("plugin", p.spec.Name))
 	return old.instance.Close(p.life)
 }

@@ -44,7 +44,7 @@ type Plugin struct {
 	// guestLog is what the guests write to.
 	guestLog *guestLog
 	foreign  foreignSwitch
-	traps    atomic.Int64
+	counts   stats
 	life     context.Context // ends when the plugin is freed
 	end      context.CancelFunc
 	jobs     sync.WaitGroup // replacements under way
@@ -59,6 +59,8 @@ type Plugin struct {
 	started  bool
 	leader   *member // whose timers run, with TickLeader
 
+	freed chan struct{} // closed when nothing is left of the plugin
+
 	count   sync.Mutex // guards what follows, and users and streams of every Context
 	streams int
 	closed  bool
@@ -71,7 +73,7 @@ func Open(ctx context.Context, s Spec, d Deps) (*Plugin, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Plugin{spec: s, space: d.Shared.Open(s.VMID), stats: d.Metrics, contexts: map[string]*Context{}}
+	p := &Plugin{spec: s, space: d.Shared.Open(s.VMID), stats: d.Metrics, contexts: map[string]*Context{}, freed: make(chan struct{})}
 	p.life, p.end = context.WithCancel(context.Background())
 	p.SetLogger(d.Log)
 	p.guestLog = newGuestLog(&p.log, s)
@@ -189,81 +191,6 @@ func (p *Plugin) endContext(c *Context) {
 	}
 }
 
-// Close releases the plugin. It is freed when its last stream has finished.
-func (p *Plugin) Close() {
-	p.count.Lock()
-	p.closed = true
-	idle := p.streams == 0
-	p.count.Unlock()
-	if idle {
-		p.free()
-	}
-}
-
-// Destruct is Close in the words of caddy.UsagePool.
-func (p *Plugin) Destruct() error {
-	p.Close()
-	return nil
-}
-
-// acquire counts a stream, release gives it back; the last one of a closed plugin frees it.
-func (p *Plugin) acquire(c *Context) error {
-	p.count.Lock()
-	defer p.count.Unlock()
-	if p.closed && p.streams == 0 {
-		return ErrUnavailable
-	}
-	p.streams++
-	c.streams++
-	return nil
-}
-
-func (p *Plugin) release(c *Context) {
-	p.count.Lock()
-	p.streams--
-	c.streams--
-	unused, last := c.unused(), p.closed && p.streams == 0
-	p.count.Unlock()
-	switch {
-	case last:
-		p.free()
-	case unused:
-		p.remove(c)
-	}
-}
-
-// remove ends a context that nobody uses.
-func (p *Plugin) remove(c *Context) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.contexts[c.config] == c {
-		delete(p.contexts, c.config)
-	}
-	p.endContext(c)
-}
-
-// free ends everything. Nothing uses the plugin any more.
-func (p *Plugin) free() {
-	p.mu.Lock()
-	p.end() // under the lock: no replacement begins from here on
-	p.mu.Unlock()
-	p.jobs.Wait()
-	ctx := context.Background()
-	for _, m := range p.members {
-		if m != nil {
-			_ = m.instance.Close(ctx)
-		}
-	}
-	p.calls.Wait()
-	if p.module != nil {
-		if err := p.module.Close(ctx); err != nil {
-			p.log.get().Warn("closing a plugin's module", zap.String("plugin", p.spec.Name), zap.Error(err))
-		}
-	}
-	p.space.Close()
-	p.guestLog.report()
-}
-
 // newMember makes one instance with the given contexts. It is not in the pool yet.
 func (p *Plugin) newMember(ctx context.Context, contexts []*Context) (*member, error) {
 	in, err := p.module.NewInstance(ctx, proxywasm.VMConfig{
@@ -272,6 +199,7 @@ func (p *Plugin) newMember(ctx context.Context, contexts []*Context) (*member, e
 	if err != nil {
 		return nil, err
 	}
+	p.counts.created.Add(1)
 	m := &member{plugin: p, instance: in, contexts: map[*Context]*proxywasm.PluginContext{}}
 	for _, c := range contexts {
 		if err := m.configure(ctx, c); err != nil {

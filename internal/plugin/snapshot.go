@@ -32,7 +32,7 @@ func (p *Plugin) Snapshot() Snapshot {
 	info := p.module.Info()
 	s := Snapshot{
 		Name: p.spec.Name, SHA256: p.spec.SHA256, Size: info.Size, ABIVersion: info.ABIVersion, VMID: p.spec.VMID,
-		Phase: p.spec.Phase, FailurePolicy: p.spec.FailurePolicy, Contexts: len(p.contexts), Streams: p.openStreams(), Traps: p.traps.Load(),
+		Phase: p.spec.Phase, FailurePolicy: p.spec.FailurePolicy, Contexts: len(p.contexts), Streams: p.openStreams(), Traps: p.counts.traps.Load(),
 	}
 	for _, m := range p.members {
 		is := InstanceSnapshot{AgeSeconds: m.instance.Age().Round(time.Millisecond).Seconds(), MemoryBytes: m.instance.MemoryBytes()}

@@ -70,15 +70,23 @@ func (in *Instance) lookUpExports() {
 			in.exports.stream[c] = in.guest.ExportedFunction(c.Export())
 		}
 	}
-	in.exports.contextCreate = in.guest.ExportedFunction("proxy_on_context_create")
-	in.exports.vmStart = in.guest.ExportedFunction("proxy_on_vm_start")
-	in.exports.configure = in.guest.ExportedFunction("proxy_on_configure")
-	in.exports.tick = in.guest.ExportedFunction("proxy_on_tick")
-	in.exports.queueReady = in.guest.ExportedFunction("proxy_on_queue_ready")
-	in.exports.httpCallResponse = in.guest.ExportedFunction("proxy_on_http_call_response")
-	in.exports.foreignFunction = in.guest.ExportedFunction("proxy_on_foreign_function")
-	in.exports.done = in.guest.ExportedFunction("proxy_on_done")
-	in.exports.deleted = in.guest.ExportedFunction("proxy_on_delete")
+	in.exports.contextCreate = in.callable("proxy_on_context_create")
+	in.exports.vmStart = in.callable("proxy_on_vm_start")
+	in.exports.configure = in.callable("proxy_on_configure")
+	in.exports.tick = in.callable("proxy_on_tick")
+	in.exports.queueReady = in.callable("proxy_on_queue_ready")
+	in.exports.httpCallResponse = in.callable("proxy_on_http_call_response")
+	in.exports.foreignFunction = in.callable("proxy_on_foreign_function")
+	in.exports.done = in.callable("proxy_on_done")
+	in.exports.deleted = in.callable("proxy_on_delete")
+}
+
+// callable is a callback that the guest exports and the plugin is permitted.
+func (in *Instance) callable(name string) api.Function {
+	if !in.module.permits(name) {
+		return nil
+	}
+	return in.guest.ExportedFunction(name)
 }
 
 // scope is a context of the guest: a plugin context, or a stream of one.
@@ -106,10 +114,12 @@ func (in *Instance) call(fn api.Function, at scope, otherwise uint32, args ...ui
 	if err != nil {
 		return 0, in.die(exportName(fn), err)
 	}
-	if len(fn.Definition().ResultTypes()) == 0 {
-		return otherwise, nil
+	result := otherwise
+	if len(fn.Definition().ResultTypes()) > 0 {
+		result = uint32(in.stack[0])
 	}
-	return uint32(in.stack[0]), nil
+	in.removeLeaving()
+	return result, nil
 }
 
 // exportName names a function as the host knows it: a stripped module has no names of its own.
@@ -146,6 +156,7 @@ func (in *Instance) die(where string, cause error) error {
 		return in.Err()
 	}
 	in.stopTimers()
+	in.tellQuiet()
 	for _, s := range in.scopes {
 		if s.stream != nil {
 			s.stream.wakeUp()

@@ -14,9 +14,6 @@ func (in *Instance) setEffectiveContext(p params) abi.Status {
 	return abi.StatusOK
 }
 
-// done answers that nothing is pending: a context whose guest answered "not yet" to proxy_on_done is not kept.
-func (in *Instance) done(params) abi.Status { return abi.StatusNotFound }
-
 // getStatus answers for the callout whose response is being delivered.
 func (in *Instance) getStatus(p params) abi.Status {
 	if status := in.places(p, 0, 1, 2); status != abi.StatusOK {

@@ -65,6 +65,9 @@ type Instance struct {
 	expressions      expression.Set
 	foreignArguments []byte
 	onDeath          func(error)
+	leaving          []*PluginContext // said proxy_done in the callback that runs
+	quiet            chan struct{}    // of Shutdown
+	isQuiet          bool
 
 	deadline atomic.Uint64 // in ticks of the watchdog, 0 while no guest code runs
 	overdue  atomic.Bool
@@ -213,20 +216,6 @@ func (in *Instance) MemoryBytes() uint32 {
 func (in *Instance) Age() time.Duration { return time.Since(in.began) }
 
 var errClosed = errors.New("the instance is closed")
-
-// Close ends all contexts and frees the instance. Streams that are still open get errClosed.
-func (in *Instance) Close(ctx context.Context) error {
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	for _, s := range in.scopes {
-		if s.stream == nil {
-			s.plugin.end()
-		}
-	}
-	in.onDeath = nil
-	_ = in.die("close", errClosed)
-	return in.free(ctx)
-}
 
 func (in *Instance) free(ctx context.Context) error {
 	in.callouts.cancelAll()

@@ -16,6 +16,10 @@ type Limits struct {
 	// since plugins compile rule sets there.
 	StartTimeout time.Duration
 
+	// DoneTimeout is the longest that a plugin context may go on after it answered 0 to proxy_on_done, until it says
+	// proxy_done. Default: 10s.
+	DoneTimeout time.Duration
+
 	// ModuleBytes is the largest module. Default: 64 MiB; the largest known real plugins have about 25 MiB.
 	ModuleBytes int
 
@@ -33,6 +37,7 @@ func DefaultLimits() Limits {
 		MemoryPages:  1024,
 		CallTimeout:  time.Second,
 		StartTimeout: 10 * time.Second,
+		DoneTimeout:  10 * time.Second,
 		ModuleBytes:  64 << 20,
 		LogBytes:     16 << 10,
 		TickPeriod:   10 * time.Millisecond,
@@ -45,6 +50,7 @@ func (l Limits) orDefaults() Limits {
 	l.MemoryPages = or(l.MemoryPages, d.MemoryPages)
 	l.CallTimeout = or(l.CallTimeout, d.CallTimeout)
 	l.StartTimeout = or(l.StartTimeout, d.StartTimeout)
+	l.DoneTimeout = or(l.DoneTimeout, d.DoneTimeout)
 	l.ModuleBytes = or(l.ModuleBytes, d.ModuleBytes)
 	l.LogBytes = or(l.LogBytes, d.LogBytes)
 	l.TickPeriod = or(l.TickPeriod, d.TickPeriod)

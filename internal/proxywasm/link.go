@@ -65,7 +65,7 @@ func (m *Module) linkModule(ctx context.Context, from string, imports []api.Func
 func (m *Module) resolve(from string, def api.FunctionDefinition) (fn api.GoModuleFunction, advice string) {
 	_, name, _ := def.Import()
 	if slices.Contains(wasiModules(), from) {
-		return resolveWASI(name, def)
+		return m.resolveWASI(name, def)
 	}
 	if from != envModule {
 		return nil, foreignModuleAdvice(from)
@@ -73,7 +73,7 @@ func (m *Module) resolve(from string, def api.FunctionDefinition) (fn api.GoModu
 	if fn := resolveToolchain(name, def); fn != nil {
 		return fn, ""
 	}
-	fn, known := resolveHostcall(name, def)
+	fn, known := m.resolveHostcall(name, def)
 	switch {
 	case fn != nil:
 		return fn, ""
@@ -86,13 +86,16 @@ func (m *Module) resolve(from string, def api.FunctionDefinition) (fn api.GoModu
 }
 
 // resolveHostcall finds the hostcall of an import; known says that there is one with another signature.
-func resolveHostcall(name string, def api.FunctionDefinition) (fn api.GoModuleFunction, known bool) {
+func (m *Module) resolveHostcall(name string, def api.FunctionDefinition) (fn api.GoModuleFunction, known bool) {
 	letters, ok := signatureLetters(def.ParamTypes())
 	for _, h := range hostcalls() {
 		if h.name != name {
 			continue
 		}
 		known = true
+		if !m.permits(name) {
+			h.call, h.early = (*Instance).denied, true
+		}
 		if ok && h.params == letters && answersStatus(def) {
 			return h.adapt(len(def.ResultTypes()) == 1), true
 		}

@@ -92,9 +92,12 @@ func (m *Module) load(ctx context.Context, code []byte) (err error) {
 	if m.compiled, err = m.runtime.CompileModule(ctx, code); err != nil {
 		return fmt.Errorf("compiling the module: %w", explainCompile(err))
 	}
+	if err := checkFunctions(m.options.Functions); err != nil {
+		return err
+	}
 	m.info.read(m.compiled, m.options)
 	for _, c := range abi.Callbacks() {
-		m.callable[c] = slices.Contains(m.info.Exports, c.Export()) && m.options.Callbacks.Has(c)
+		m.callable[c] = slices.Contains(m.info.Exports, c.Export()) && m.options.Callbacks.Has(c) && m.permits(c.Export())
 	}
 	// Both are looked at: what is missing is worth knowing also of a module that is refused for its exports.
 	linking := m.link(ctx)

@@ -27,6 +27,8 @@ type PluginContext struct {
 	declared   map[string]bool   // declare_property: whether it is read-only
 	tickPeriod time.Duration
 	tickTimer  *time.Timer
+	closing    bool        // proxy_on_done was called
+	grace      *time.Timer // until proxy_done; nil when nobody waits for it
 	ended      bool
 }
 
@@ -82,26 +84,3 @@ func (pc *PluginContext) begin() error {
 }
 
 func (pc *PluginContext) scope() scope { return scope{id: pc.id, plugin: pc} }
-
-// Close ends the context: proxy_on_done, proxy_on_delete. Its streams must be finished.
-func (pc *PluginContext) Close(context.Context) {
-	pc.in.mu.Lock()
-	defer pc.in.mu.Unlock()
-	pc.end()
-}
-
-// end runs under the lock. A guest that answers "not yet" to proxy_on_done gets no grace: its ticks and callouts
-// end here, so nothing could make it say otherwise.
-func (pc *PluginContext) end() {
-	if pc.ended {
-		return
-	}
-	pc.ended = true
-	pc.stopTick()
-	in := pc.in
-	in.callouts.cancelOf(pc)
-	if _, err := in.call(in.exports.done, pc.scope(), 1, uint64(pc.id)); err == nil {
-		_, _ = in.call(in.exports.deleted, pc.scope(), 0, uint64(pc.id))
-	}
-	delete(in.scopes, pc.id)
-}

@@ -52,7 +52,7 @@ func (pc *PluginContext) NewStream(ex Exchange) (*Stream, error) {
 	in := pc.in
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	if pc.ended {
+	if pc.closing {
 		return nil, errClosed
 	}
 	s := &Stream{in: in, plugin: pc, ex: ex, id: in.newID()}

@@ -55,6 +55,9 @@ func (in *Instance) stopTimers() {
 	for _, s := range in.scopes {
 		if s.stream == nil {
 			s.plugin.stopTick()
+			if s.plugin.grace != nil {
+				s.plugin.grace.Stop()
+			}
 		}
 	}
 }

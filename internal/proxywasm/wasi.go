@@ -16,14 +16,15 @@ import (
 
 // The errors of WASI preview 1 that are answered here.
 const (
-	wasiOK      = 0
-	wasiBadFD   = 8
-	wasiExists  = 20
-	wasiFault   = 21
-	wasiInval   = 28
-	wasiNoEntry = 44
-	wasiNoSys   = 52
-	wasiNotSup  = 58
+	wasiOK         = 0
+	wasiBadFD      = 8
+	wasiExists     = 20
+	wasiFault      = 21
+	wasiInval      = 28
+	wasiNoEntry    = 44
+	wasiNoSys      = 52
+	wasiNotSup     = 58
+	wasiNotCapable = 76
 )
 
 type wasiCall struct {
@@ -100,7 +101,7 @@ func wasiCalls() []wasiCall {
 }
 
 // resolveWASI finds the function of an import, or what its author can do about it.
-func resolveWASI(name string, def api.FunctionDefinition) (fn api.GoModuleFunction, advice string) {
+func (m *Module) resolveWASI(name string, def api.FunctionDefinition) (fn api.GoModuleFunction, advice string) {
 	letters, ok := signatureLetters(def.ParamTypes())
 	table := wasiCalls()
 	i := slices.IndexFunc(table, func(c wasiCall) bool { return c.name == name && c.params == letters })
@@ -110,6 +111,9 @@ func resolveWASI(name string, def api.FunctionDefinition) (fn api.GoModuleFuncti
 		return nil, "build it for WASI preview 1 (wasm32-wasip1), which has no such function"
 	}
 	call := table[i].call
+	if !m.permits(name) {
+		call = (*Instance).wasiDenied
+	}
 	return api.GoModuleFunc(func(ctx context.Context, mod api.Module, stack []uint64) {
 		errno := call(instanceOf(ctx, mod), stack)
 		if answers {

@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"path/filepath"
 	"sync"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
+	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 
 	"github.com/loom-gateway/loom/internal/callout"
@@ -69,8 +71,10 @@ func (a *App) provisionPlugins(ctx caddy.Context) error {
 	a.plugins.keys = append(a.plugins.keys, sharedStoreKey)
 	pooled := store.(pooledStore)
 	a.plugins.store, a.plugins.metrics, a.plugins.code = pooled.Store, pooled.metrics, pooled.code
-	if err := ctx.GetMetricsRegistry().Register(guestCollector{a.plugins}); err != nil {
-		return fmt.Errorf("registering the metrics of plugins: %w", err)
+	for _, c := range []prometheus.Collector{guestCollector{a.plugins}, pluginCollector{a.plugins}} {
+		if err := ctx.GetMetricsRegistry().Register(c); err != nil {
+			return fmt.Errorf("registering the metrics of plugins: %w", err)
+		}
 	}
 	if a.plugins.properties, err = a.Node.properties(); err != nil {
 		return err
@@ -111,7 +115,24 @@ func (a *App) releasePlugins() error {
 		problems = append(problems, err)
 	}
 	a.plugins.keys = nil
+	if caddy.Exiting() {
+		a.plugins.awaitLastWords()
+	}
 	return errors.Join(problems...)
+}
+
+// lastWords is how long the process stays for plugins that have something to finish (proxy_on_done answered 0).
+const lastWords = 10 * time.Second
+
+func (s *pluginSet) awaitLastWords() {
+	timeout := time.After(lastWords)
+	for _, p := range s.byName {
+		select {
+		case <-p.Freed():
+		case <-timeout:
+			return
+		}
+	}
 }
 
 // open finds the plugin in the pool, or starts it.
