@@ -32,3 +32,6 @@ fi
 if ready build-ts.sh "the guest that aborts"; then
 	./build-ts.sh ../internal/conformance/testdata/abort-ts ../internal/conformance/testdata/abort-ts.wasm
 fi
+if ready build-rust.sh "the guest that reads headers"; then
+	./build-rust.sh ../internal/conformance/testdata/read-headers ../internal/conformance/testdata/read-headers.wasm
+fi

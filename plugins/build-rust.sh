@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds the Rust plugin in plugins/NAME and writes the module to FILE:  plugins/build-rust.sh NAME FILE
+# Builds the Rust plugin in plugins/NAME (NAME may be a path from there) and writes the module to FILE:  plugins/build-rust.sh NAME FILE
 #
 # The ordinary way is tried first (rustup target add wasm32-wasip1), then Debian's compiler with its own copy of the
 # standard library's sources. `plugins/build-rust.sh --how` says which way there is; exit status 3 means none.
@@ -48,4 +48,4 @@ cd "$folder/$name"
 export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$folder/target} # of all plugins, so that the standard library is built once
 "build_$way"
 mkdir -p "$(dirname "$file")"
-cp "$CARGO_TARGET_DIR/$built/release/${name//-/_}.wasm" "$file"
+cp "$CARGO_TARGET_DIR/$built/release/$(basename "${name//-/_}").wasm" "$file"

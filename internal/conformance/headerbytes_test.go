@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -150,7 +151,23 @@ func serializedMaps(s *suite) {
 		}
 	})
 	s.check("H-35", 1, "pairs are serialized byte for byte as the ABI says", testGoldenPairs)
-	s.leftOut("H-36", 2, "the Rust SDK reads 0, 1 and 100 headers", "to be written")
+	s.check("H-36", 2, "the Rust SDK reads no headers, a few and a hundred", testRustReadsHeaders)
+}
+
+func testRustReadsHeaders(t *testing.T) {
+	g := serve(t, setup{plugins: raws(t, "read-headers")})
+	for _, n := range []int{0, 1, 100} {
+		request, values := "GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n", []string{}
+		for i := range n {
+			values = append(values, strconv.Itoa(i))
+			request += fmt.Sprintf("X-A: %d\r\nX-%d: v\r\n", i, i)
+		}
+		all := 5 + 2*n // with four pseudo headers and connection, and no trailers
+		want := fmt.Sprintf("%d %d %d 0 %s", all, all, all, strings.Join(values, "+"))
+		if got := g.raw(t, request+"\r\n"); !strings.HasSuffix(got, "\r\n\r\n"+want) {
+			t.Errorf("%d headers: %q, want %q", n, got, want)
+		}
+	}
 }
 
 func testGoldenPairs(t *testing.T) {
