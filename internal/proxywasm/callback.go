@@ -1,7 +1,6 @@
 package proxywasm
 
 import (
-	"errors"
 	"fmt"
 
 	"github.com/tetratelabs/wazero/api"
@@ -138,16 +137,9 @@ func (in *Instance) callback() string {
 	return exportName(in.running)
 }
 
-// ErrOverdue is the reason of an instance whose guest code ran longer than its limit.
-var ErrOverdue = errors.New("the plugin ran longer than its limit and was stopped")
-
-// exitError is how proc_exit leaves the guest.
-type exitError uint32
-
-func (c exitError) Error() string { return fmt.Sprintf("the plugin called proc_exit(%d)", uint32(c)) }
-
 // die marks the instance as dead. Its streams are woken, and nothing enters it any more. The lock must be held.
 func (in *Instance) die(where string, cause error) error {
+	cause = explainTrap(cause)
 	if in.overdue.Load() {
 		cause = ErrOverdue
 	}

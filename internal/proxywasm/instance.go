@@ -132,7 +132,7 @@ func (in *Instance) instantiate(ctx context.Context) error {
 		err = ErrOverdue
 	}
 	if err != nil {
-		return fmt.Errorf("instantiating plugin %q: %w", in.module.options.Name, err)
+		return fmt.Errorf("instantiating plugin %q: %w", in.module.options.Name, explainInstantiate(err))
 	}
 	in.guest, in.memory = guest, guest.Memory()
 	in.ctx = &guestContext{Context: context.Background(), in: in}

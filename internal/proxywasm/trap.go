@@ -1,0 +1,49 @@
+package proxywasm
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// ErrOverdue is the reason of an instance whose guest code ran longer than its limit.
+var ErrOverdue = errors.New("the plugin ran longer than its limit and was stopped")
+
+// exitError is how proc_exit leaves the guest.
+type exitError uint32
+
+func (c exitError) Error() string { return fmt.Sprintf("the plugin called proc_exit(%d)", uint32(c)) }
+
+// trap is what ended guest code, in one line: wazero gives several.
+type trap struct {
+	text string
+	err  error
+}
+
+func (t *trap) Error() string { return t.text }
+func (t *trap) Unwrap() error { return t.err }
+
+// explainTrap puts the guest's stack behind the reason, innermost function first.
+func explainTrap(err error) error {
+	reason, stack, found := strings.Cut(err.Error(), "\nwasm stack trace:\n")
+	reason = strings.TrimSuffix(reason, " (recovered by wazero)")
+	if code := exitError(0); !found || errors.As(err, &code) {
+		return &trap{reason, err}
+	}
+	var frames []string
+	for line := range strings.Lines(stack) {
+		if line = strings.TrimSpace(line); line != "" {
+			frames = append(frames, line)
+		}
+	}
+	return &trap{reason + " (in " + strings.Join(frames, ", called by ") + ")", err}
+}
+
+// explainInstantiate adds what to do to errors of linking that are known only here, and takes a trap of the start section
+// for what it is.
+func explainInstantiate(err error) error {
+	if text := err.Error(); strings.Contains(text, "not instantiated") || strings.Contains(text, "is not exported in module") {
+		return fmt.Errorf("%w: the module imports a table or a variable, which Proxy-Wasm does not have, link it without dynamic linking", err)
+	}
+	return explainTrap(err)
+}
