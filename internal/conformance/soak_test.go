@@ -62,10 +62,10 @@ func soak(s *suite) {
 			{Name: "reader", Code: buildGo(t, "testdata/reader", "c-shared"), Instances: 1},
 		} {
 			t.Run(spec.Name, func(t *testing.T) {
-				// A kilobyte left behind by each request would be 12 MB more.
-				early, late := memoryAfter(t, spec, 8_000, 20_000)
+				// A kilobyte left behind by each request would be 6 MB more.
+				early, late := memoryAfter(t, spec, 4_000, 10_000)
 				if late > early+2<<20 {
-					t.Errorf("%s has %d bytes after 8000 requests and %d after 20000", spec.Name, early, late)
+					t.Errorf("%s has %d bytes after 4000 requests and %d after 10000", spec.Name, early, late)
 				}
 			})
 		}
