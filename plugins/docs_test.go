@@ -26,6 +26,27 @@ func TestDocsTypeScript(t *testing.T) {
 	testGreet(t, followDocs(t, "In TypeScript"))
 }
 
+// Every plugin that has something to show stands in the page's table.
+func TestDocsListEveryPlugin(t *testing.T) {
+	page, err := os.ReadFile("../docs/plugins.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, pattern := range []string{"*/go.mod", "*/*.wasm"} {
+		files, err := filepath.Glob(pattern)
+		if err != nil || len(files) == 0 {
+			t.Fatal(files, err)
+		}
+		for _, file := range files {
+			name := filepath.Dir(file)
+			row := "\n| [" + name + "](../plugins/" + name + "/README.md) |"
+			if !strings.HasPrefix(name, "probe") && !strings.Contains(string(page), row) {
+				t.Errorf("docs/plugins.md has no row for %s", name)
+			}
+		}
+	}
+}
+
 // followDocs does what a section says: runs its shell blocks and writes the files that it shows, each behind a line with the
 // name, in their order. It returns the module that was built.
 func followDocs(t *testing.T, section string) []byte {

@@ -99,6 +99,7 @@ func testMetrics(t *testing.T, code []byte) {
 			"loom_guest_requests_in_flight 0",
 			"loom_guest_request_duration_ms_distribution_count 8",
 			"loom_guest_response_bytes_distribution_count 8",
+			"loom_guest_response_bytes_distribution_sum 80",
 			"# TYPE loom_guest_requests_read_2xx_total counter",
 			"# TYPE loom_guest_requests_in_flight gauge",
 			"# TYPE loom_guest_response_bytes_distribution histogram")
