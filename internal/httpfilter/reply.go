@@ -22,10 +22,10 @@ func (x *exchange) sendReply() error {
 	reply := x.reply
 	x.outcome = nil
 	x.mu.Unlock()
-	if x.hasBody { // else net/http waits for the client to send the rest before it writes the head
-		_ = http.NewResponseController(w.ResponseWriter).EnableFullDuplex()
-	}
 	w.reset()
+	if x.maybeSilent() {
+		w.Header().Set("Connection", "close") // else net/http waits for the rest of the request before it writes the head
+	}
 	w.through = w.through || x.filter.plugin.SkipOwnLocalReply() // its response callbacks do not see it
 	if x.grpc {
 		x.writeGRPC(reply)
@@ -37,6 +37,12 @@ func (x *exchange) sendReply() error {
 		return stopped
 	}
 	return w.end()
+}
+
+// maybeSilent reports whether the client may be about to send more of an HTTP/1 request, nobody knows when.
+func (x *exchange) maybeSilent() bool {
+	b := x.bodyReader
+	return x.hasBody && x.request.ProtoMajor == 1 && (b != nil && !b.eof || b == nil && x.request.ContentLength < 0)
 }
 
 func (x *exchange) writeReply(reply *proxywasm.LocalReply) {

@@ -48,6 +48,8 @@ func (b *requestBody) Read(p []byte) (int, error) {
 			return 0, b.err
 		case b.eof:
 			return 0, io.EOF
+		case b.closed.Load():
+			return 0, http.ErrBodyReadAfterClose
 		case b.exchange.isEnded():
 			return 0, errEnded
 		case !b.exchange.active() && b.pending.Load() == nil:
@@ -60,10 +62,11 @@ func (b *requestBody) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// Close implements io.Closer.
+// Close implements io.Closer. The server closes its own body when the exchange has ended; closed here it would first wait
+// for what the client has not sent yet, and an answer with it.
 func (b *requestBody) Close() error {
 	b.closed.Store(true)
-	return b.source.Close()
+	return nil
 }
 
 // readChunk reads from the client. Where a length was declared the end comes with its last byte, as in HTTP/1.1: a plugin
