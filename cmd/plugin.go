@@ -2,10 +2,10 @@ package cmd
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
@@ -35,7 +35,7 @@ func pluginCommand() *cobra.Command {
 	return c
 }
 
-// inspectPlugin compiles the module, but does not run it.
+// inspectPlugin compiles the module, but does not run it. What is known of a module that cannot be loaded is printed too.
 func inspectPlugin(ctx context.Context, out io.Writer, path string) error {
 	if ctx == nil {
 		ctx = context.Background()
@@ -44,28 +44,66 @@ func inspectPlugin(ctx context.Context, out io.Writer, path string) error {
 	if err != nil {
 		return fmt.Errorf("reading the plugin: %w", err)
 	}
-	m, err := proxywasm.Compile(ctx, code, proxywasm.Options{Name: path})
-	if err != nil {
-		return fmt.Errorf("%s cannot be loaded: %w", path, err)
+	info, refusal := proxywasm.Inspect(ctx, code, proxywasm.Options{Name: path})
+	if _, err := io.WriteString(out, describe(info)); err != nil {
+		return err
 	}
-	info := m.Info()
-	_, err = fmt.Fprintf(out, "ABI version  %s\nsize         %d bytes\ncallbacks    %s\n", info.ABIVersion, info.Size, callbacks(m))
-	for _, name := range info.Imports {
-		_, werr := fmt.Fprintf(out, "imports      %s\n", name)
-		err = errors.Join(err, werr)
+	if refusal != nil {
+		return fmt.Errorf("%s cannot be loaded: %w", path, refusal)
 	}
-	return errors.Join(err, m.Close(ctx))
+	return nil
 }
 
-func callbacks(m *proxywasm.Module) string {
+func describe(info proxywasm.Info) string {
+	var b strings.Builder
+	line := func(label, text string) { fmt.Fprintf(&b, "%-12s %s\n", label, text) }
+	version := info.ABIVersion
+	if version == "" {
+		version = "not marked"
+	}
+	line("ABI version", version)
+	line("size", fmt.Sprintf("%d bytes", info.Size))
+	line("callbacks", callbacks(info))
+	if tcp := info.TCPCallbacks(); len(tcp) > 0 {
+		line("not called", strings.Join(shortNames(tcp), " ")+" (Loom runs HTTP filters, these are for TCP)")
+	}
+	for _, name := range info.Imports {
+		line("imports", name)
+	}
+	for _, name := range info.Missing {
+		line("missing", name)
+	}
+	return b.String()
+}
+
+// callbacks lists those of a request in the order of its life, then the others.
+func callbacks(info proxywasm.Info) string {
 	var names []string
-	for _, c := range abi.Callbacks() {
-		if m.Has(c) {
-			names = append(names, c.String())
+	exported := info.Callbacks()
+	take := func(name string) {
+		if i := slices.Index(exported, name); i >= 0 {
+			names, exported = append(names, name), slices.Delete(exported, i, i+1)
 		}
 	}
-	if names == nil {
-		return "none of a request's"
+	for _, c := range abi.Callbacks() {
+		take(c.Export())
 	}
-	return strings.Join(names, " ")
+	if names == nil {
+		names = []string{"none of a request's"}
+	}
+	tcp := info.TCPCallbacks()
+	for _, name := range exported {
+		if !slices.Contains(tcp, name) {
+			names = append(names, name)
+		}
+	}
+	return strings.Join(shortNames(names), " ")
+}
+
+func shortNames(exports []string) []string {
+	short := make([]string, len(exports))
+	for i, name := range exports {
+		short[i] = strings.TrimPrefix(name, "proxy_")
+	}
+	return short
 }

@@ -101,6 +101,11 @@ func (p *Plugin) open(ctx context.Context, code *Code) error {
 	if err != nil {
 		return err
 	}
+	if tcp := p.module.Info().TCPCallbacks(); len(tcp) > 0 {
+		// Not louder: the SDKs of Rust and Go export them in every plugin.
+		p.log.get().Debug("the plugin's TCP callbacks are not called, for Loom runs HTTP filters",
+			zap.String("plugin", p.spec.Name), zap.Strings("callbacks", tcp))
+	}
 	p.contexts[p.spec.Config] = &Context{plugin: p, config: p.spec.Config, users: 1}
 	return p.startMembers(ctx)
 }

@@ -47,7 +47,7 @@ func (in *Instance) NewPluginContext(_ context.Context, c PluginConfig) (*Plugin
 	if err := pc.begin(); err != nil {
 		pc.stopTick()
 		delete(in.scopes, pc.id)
-		return nil, err
+		return nil, in.explainStart(err)
 	}
 	pc.armTick()
 	return pc, nil

@@ -40,8 +40,10 @@ func describe(code []byte) string {
 		return "a zip archive"
 	case bytes.HasPrefix(code, []byte("\x1f\x8b")):
 		return "a gzip file (unpack it first)"
-	case bytes.HasPrefix(bytes.TrimSpace(code), []byte("(module")):
+	case bytes.HasPrefix(bytes.TrimSpace(code), []byte("(module")), bytes.HasPrefix(code, []byte(";;")):
 		return "WebAssembly text (run it through wat2wasm)"
+	case bytes.HasPrefix(bytes.TrimSpace(code), []byte("<")):
+		return "an HTML or XML page (was it downloaded from an address that needs a login?)"
 	case isText(code):
 		return "a text file"
 	}

@@ -47,3 +47,12 @@ func explainInstantiate(err error) error {
 	}
 	return explainTrap(err)
 }
+
+// explainStart adds what a trap in the first callbacks usually comes from.
+func (in *Instance) explainStart(err error) error {
+	if errors.Is(err, ErrRefused) || len(startFunctions(in.module.info.Exports)) > 0 {
+		return err
+	}
+	return fmt.Errorf("%w: the module exports no _initialize, so what it sets up before it is called never ran; build it as a "+
+		"library (-mexec-model=reactor in C), or export _initialize", err)
+}
