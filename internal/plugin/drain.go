@@ -99,7 +99,7 @@ func (p *Plugin) freeNow() {
 			_ = m.instance.Close(ctx)
 		}
 	}
-	p.calls.Wait()
+	p.calls.Close()
 	if p.module != nil {
 		if err := p.module.Close(ctx); err != nil {
 			p.log.get().Warn("closing a plugin's module", zap.String("plugin", p.spec.Name), zap.Error(err))

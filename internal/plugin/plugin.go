@@ -79,6 +79,7 @@ func Open(ctx context.Context, s Spec, d Deps) (*Plugin, error) {
 	p.guestLog = newGuestLog(&p.log, s)
 	p.foreign.plugin = s.Name
 	p.SetForeign(d.Foreign)
+	p.calls.Allow(s.Allow.Addresses)
 	p.SetUpstreams(d.Upstreams)
 	if err := p.open(ctx, d.Code); err != nil {
 		p.free()
@@ -200,7 +201,10 @@ func (p *Plugin) endContext(c *Context) {
 func (p *Plugin) newMember(ctx context.Context, contexts []*Context) (*member, error) {
 	in, err := p.module.NewInstance(ctx, proxywasm.VMConfig{
 		VMID: p.spec.VMID, Configuration: p.spec.VMConfig, Env: p.spec.Env, Properties: p.spec.Properties,
-	}, proxywasm.Host{Log: p.guestLog, Shared: p.space, Queues: p.space, Calls: &p.calls, Metrics: p.stats, Foreign: &p.foreign})
+	}, proxywasm.Host{
+		Log: p.guestLog, Shared: p.space, Queues: p.space, Metrics: p.stats, Foreign: &p.foreign,
+		HTTP: &p.calls, GRPC: &p.calls, Redis: &p.calls,
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package proxywasm
 
 import (
+	"errors"
 	"time"
 
 	"github.com/loom-gateway/loom/internal/proxywasm/abi"
@@ -8,6 +9,8 @@ import (
 
 // absent answers for the capabilities that an embedder does not give.
 type absent struct{}
+
+var errAbsent = errors.New("this gateway does not offer such calls")
 
 // orDefaults fills in what the embedder left out.
 func (h Host) orDefaults() Host {
@@ -23,8 +26,14 @@ func (h Host) orDefaults() Host {
 	if h.Metrics == nil {
 		h.Metrics = absentMetrics{}
 	}
-	if h.Calls == nil {
-		h.Calls = absent{}
+	if h.HTTP == nil {
+		h.HTTP = absent{}
+	}
+	if h.GRPC == nil {
+		h.GRPC = absent{}
+	}
+	if h.Redis == nil {
+		h.Redis = absent{}
 	}
 	if h.Foreign == nil {
 		h.Foreign = absent{}
@@ -42,8 +51,14 @@ func (absent) Register(string, func(uint32)) uint32  { return 0 }
 func (absent) Resolve(string, string) (uint32, bool) { return 0, false }
 func (absent) Enqueue(uint32, []byte) abi.Status     { return abi.StatusNotFound }
 func (absent) Dequeue(uint32) ([]byte, abi.Status)   { return nil, abi.StatusNotFound }
-func (absent) HTTP(HTTPCall, func(HTTPCallResult)) (func(), abi.Status) {
-	return nil, abi.StatusInternalFailure
+func (absent) InitRedis(RedisService) error          { return errAbsent }
+func (absent) CallHTTP(HTTPCall, func(HTTPCallResult)) (func(), error) {
+	return nil, errAbsent
+}
+func (absent) CallGRPC(GRPCCall, func(GRPCResult)) (func(), error)  { return nil, errAbsent }
+func (absent) StreamGRPC(GRPCCall, GRPCHandler) (GRPCStream, error) { return nil, errAbsent }
+func (absent) CallRedis(string, []byte, func(RedisResult)) (func(), error) {
+	return nil, errAbsent
 }
 
 func (absent) Call(ForeignCall) ([]byte, abi.Status) { return nil, abi.StatusNotFound }
@@ -63,10 +78,12 @@ func (absentMetrics) Get(uint32) (uint64, abi.Status)                    { retur
 
 // Interface guards
 var (
-	_ Logger     = absent{}
-	_ Queues     = absent{}
-	_ Caller     = absent{}
-	_ Foreign    = absent{}
-	_ SharedData = absentData{}
-	_ Metrics    = absentMetrics{}
+	_ Logger      = absent{}
+	_ Queues      = absent{}
+	_ HTTPCaller  = absent{}
+	_ GRPCCaller  = absent{}
+	_ RedisCaller = absent{}
+	_ Foreign     = absent{}
+	_ SharedData  = absentData{}
+	_ Metrics     = absentMetrics{}
 )

@@ -89,8 +89,8 @@ func (in *Instance) buffer(t abi.BufferType) (data []byte, ok bool) {
 		if body := in.body(t); body != nil {
 			return body.data, true
 		}
-	case abi.BufferHTTPCallResponseBody:
-		return in.callouts.body()
+	case abi.BufferHTTPCallResponseBody, abi.BufferGRPCCallMessage, abi.BufferRedisCallResponse:
+		return in.calls.body(t)
 	case abi.BufferForeignFunctionArguments:
 		return in.foreignArguments, in.foreignArguments != nil
 	}

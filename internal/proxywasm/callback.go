@@ -42,25 +42,32 @@ func callbackType(name, version string) (string, bool) {
 		return "ii>i", true
 	case "proxy_on_http_call_response":
 		return "iiiii>", true
-	case "proxy_on_grpc_receive", "proxy_on_grpc_close",
-		"proxy_on_grpc_receive_initial_metadata", "proxy_on_grpc_receive_trailing_metadata":
+	case "proxy_on_grpc_receive", "proxy_on_grpc_close", "proxy_on_grpc_receive_initial_metadata",
+		"proxy_on_grpc_receive_trailing_metadata", "proxy_on_grpc_trailing_metadata":
 		return "iii>", true
+	case "proxy_on_redis_call_response":
+		return "iiii>", true
 	}
 	return "", false
 }
 
 // exports are the guest's callbacks, looked up once per instance; a missing one is nil.
 type exports struct {
-	stream           [7]api.Function // by abi.Callback
-	contextCreate    api.Function
-	vmStart          api.Function
-	configure        api.Function
-	tick             api.Function
-	queueReady       api.Function
-	httpCallResponse api.Function
-	foreignFunction  api.Function
-	done             api.Function
-	deleted          api.Function
+	stream               [7]api.Function // by abi.Callback
+	contextCreate        api.Function
+	vmStart              api.Function
+	configure            api.Function
+	tick                 api.Function
+	queueReady           api.Function
+	httpCallResponse     api.Function
+	grpcInitialMetadata  api.Function
+	grpcReceive          api.Function
+	grpcTrailingMetadata api.Function
+	grpcClose            api.Function
+	redisCallResponse    api.Function
+	foreignFunction      api.Function
+	done                 api.Function
+	deleted              api.Function
 }
 
 func (in *Instance) lookUpExports() {
@@ -75,6 +82,14 @@ func (in *Instance) lookUpExports() {
 	in.exports.tick = in.callable("proxy_on_tick")
 	in.exports.queueReady = in.callable("proxy_on_queue_ready")
 	in.exports.httpCallResponse = in.callable("proxy_on_http_call_response")
+	in.exports.grpcInitialMetadata = in.callable("proxy_on_grpc_receive_initial_metadata")
+	in.exports.grpcReceive = in.callable("proxy_on_grpc_receive")
+	in.exports.grpcTrailingMetadata = in.callable("proxy_on_grpc_receive_trailing_metadata")
+	if in.exports.grpcTrailingMetadata == nil { // as AssemblyScript's SDKs spell it
+		in.exports.grpcTrailingMetadata = in.callable("proxy_on_grpc_trailing_metadata")
+	}
+	in.exports.grpcClose = in.callable("proxy_on_grpc_close")
+	in.exports.redisCallResponse = in.callable("proxy_on_redis_call_response")
 	in.exports.foreignFunction = in.callable("proxy_on_foreign_function")
 	in.exports.done = in.callable("proxy_on_done")
 	in.exports.deleted = in.callable("proxy_on_delete")
@@ -149,6 +164,7 @@ func (in *Instance) die(where string, cause error) error {
 	}
 	in.stopTimers()
 	in.tellQuiet()
+	in.dropCalls(nil)
 	for _, s := range in.scopes {
 		if s.stream != nil {
 			s.stream.wakeUp()

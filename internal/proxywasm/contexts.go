@@ -19,7 +19,7 @@ func (in *Instance) getStatus(p params) abi.Status {
 	if status := in.places(p, 0, 1, 2); status != abi.StatusOK {
 		return status
 	}
-	code, message := in.callouts.status()
+	code, message := in.calls.status()
 	if status := in.putUint32(p.u32(0), code); status != abi.StatusOK {
 		return status
 	}

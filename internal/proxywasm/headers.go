@@ -9,9 +9,9 @@ func (in *Instance) headerMap(t abi.MapType) (m HeaderMap, writable bool, status
 	switch {
 	case t > abi.MapHTTPCallResponseTrailers:
 		return nil, false, abi.StatusBadArgument
-	case t == abi.MapHTTPCallResponseHeaders || t == abi.MapHTTPCallResponseTrailers:
-		return in.callouts.headers(t), false, abi.StatusOK
-	case t >= abi.MapGRPCCallInitialMetadata || in.effective.stream == nil || in.effective.stream.ex == nil:
+	case t >= abi.MapGRPCCallInitialMetadata:
+		return in.calls.headers(t), false, abi.StatusOK
+	case in.effective.stream == nil || in.effective.stream.ex == nil:
 		return nil, false, abi.StatusOK
 	}
 	m, writable = in.effective.stream.ex.Headers(t)

@@ -13,7 +13,9 @@ type Host struct {
 	Shared  SharedData
 	Queues  Queues
 	Metrics Metrics
-	Calls   Caller
+	HTTP    HTTPCaller
+	GRPC    GRPCCaller
+	Redis   RedisCaller
 	Foreign Foreign
 	// Now is the wall clock; nil means time.Now.
 	Now func() time.Time
@@ -102,27 +104,6 @@ type Exchange interface {
 	Property(path abi.PropertyPath, dst []byte) (value []byte, status abi.Status)
 	// SetProperty answers proxy_set_property. Both arguments are views of guest memory.
 	SetProperty(path abi.PropertyPath, value []byte) abi.Status
-}
-
-// HTTPCall is a request that a guest makes by itself (ABI: proxy_http_call).
-type HTTPCall struct {
-	Upstream          string // as the guest named it
-	Headers, Trailers []abi.Pair
-	Body              []byte
-	Timeout           time.Duration // 0: the host's maximum
-}
-
-// HTTPCallResult is the answer. Failure is empty or says why there is none; Headers may then be nil.
-type HTTPCallResult struct {
-	Headers, Trailers HeaderMap
-	Body              []byte
-	Failure           string
-}
-
-// Caller sends the requests that guests make.
-type Caller interface {
-	// HTTP sends call and later calls done, once, on another goroutine. After cancel done has no effect.
-	HTTP(call HTTPCall, done func(HTTPCallResult)) (cancel func(), status abi.Status)
 }
 
 // Foreign answers the foreign functions that only the embedder has (ABI: proxy_call_foreign_function).

@@ -75,9 +75,9 @@ func outsideCalls() []hostcall {
 		{"proxy_grpc_call", "iiiiiiiiii", (*Instance).grpcCall, false}, // AssemblyScript's SDK
 		{"proxy_grpc_stream", "iiiiiiiii", (*Instance).grpcStream, false},
 		{"proxy_grpc_stream", "iiiiiii", (*Instance).grpcStream, false}, // AssemblyScript's SDK
-		{"proxy_grpc_send", "iiii", (*Instance).grpcToken, false},
-		{"proxy_grpc_cancel", "i", (*Instance).grpcToken, false},
-		{"proxy_grpc_close", "i", (*Instance).grpcToken, false},
+		{"proxy_grpc_send", "iiii", (*Instance).grpcSend, false},
+		{"proxy_grpc_cancel", "i", (*Instance).grpcCancel, false},
+		{"proxy_grpc_close", "i", (*Instance).grpcClose, false},
 		// Shared data and queues
 		{"proxy_get_shared_data", "iiiii", (*Instance).getSharedData, false},
 		{"proxy_set_shared_data", "iiiii", (*Instance).setSharedData, false},
@@ -95,16 +95,15 @@ func outsideCalls() []hostcall {
 		{"proxy_set_property", "iiii", (*Instance).setProperty, false},
 		{"proxy_call_foreign_function", "iiiiii", (*Instance).callForeignFunction, false},
 		// Higress: its SDK imports them whether a plugin uses them or not
-		{"proxy_redis_init", "iiiiiii", (*Instance).notAvailable, false},
-		{"proxy_redis_call", "iiiii", (*Instance).notAvailable, false},
+		{"proxy_redis_init", "iiiiiii", (*Instance).redisInit, false},
+		{"proxy_redis_call", "iiiii", (*Instance).redisCall, false},
 		{"proxy_inject_encoded_data_to_filter_chain", "iii", (*Instance).injectEncodedData, false},
 		{"proxy_get_upstream_hosts", "ii", (*Instance).notFound, false},
 		{"proxy_set_upstream_override_host", "ii", (*Instance).notFound, false},
 	}
 }
 
-func (in *Instance) notAvailable(params) abi.Status { return abi.StatusInternalFailure }
-func (in *Instance) notFound(params) abi.Status     { return abi.StatusNotFound }
+func (in *Instance) notFound(params) abi.Status { return abi.StatusNotFound }
 
 // adapt is the one door out of the guest: it finds the instance, refuses what may not be called now, and writes the
 // status, mapped to what the SDKs survive.

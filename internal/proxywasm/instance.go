@@ -58,7 +58,7 @@ type Instance struct {
 	running    api.Function // the callback that runs
 	reason     string       // why the running hostcall does not do what it was asked for, see refuse
 	about      string       // what that is about
-	callouts   callouts
+	calls      calls
 	scratch    []byte     // reused for answers that are built up
 	pairs      []abi.Pair // likewise
 	// expressions are the guest's own; foreignArguments is buffer 8 while its callback runs.
@@ -107,7 +107,7 @@ func (m *Module) NewInstance(ctx context.Context, c VMConfig, h Host) (*Instance
 	in := &Instance{
 		module: m, host: h.orDefaults(), vm: c, env: environment(c.Env), began: time.Now(),
 		scopes: map[uint32]scope{}, allowance: m.options.Limits.StartTimeout,
-		callouts: callouts{open: map[uint32]*callout{}},
+		calls: calls{open: map[uint32]*openCall{}},
 	}
 	in.mu.Lock()
 	defer in.mu.Unlock()
@@ -218,7 +218,7 @@ func (in *Instance) Age() time.Duration { return time.Since(in.began) }
 var errClosed = errors.New("the instance is closed")
 
 func (in *Instance) free(ctx context.Context) error {
-	in.callouts.cancelAll()
+	in.dropCalls(nil)
 	in.module.watchdog.instances.Delete(in)
 	return in.guest.Close(ctx)
 }

@@ -29,6 +29,13 @@ type Limits struct {
 	// TickPeriod is the shortest period that proxy_set_tick_period_milliseconds arms. Default: 10ms, so that a
 	// plugin which asks for 1ms on every instance does not become the machine's main load.
 	TickPeriod time.Duration
+
+	// Calls is the most calls (HTTP, gRPC, Redis) of one instance that may be under way. Default: 1000.
+	Calls int
+
+	// StreamCalls is the most of them that one HTTP stream may have made. Default: 100: no known plugin asks a hundred
+	// servers about one request.
+	StreamCalls int
 }
 
 // DefaultLimits returns the limits that zero fields stand for.
@@ -41,6 +48,8 @@ func DefaultLimits() Limits {
 		ModuleBytes:  64 << 20,
 		LogBytes:     16 << 10,
 		TickPeriod:   10 * time.Millisecond,
+		Calls:        1000,
+		StreamCalls:  100,
 	}
 }
 
@@ -54,6 +63,8 @@ func (l Limits) orDefaults() Limits {
 	l.ModuleBytes = or(l.ModuleBytes, d.ModuleBytes)
 	l.LogBytes = or(l.LogBytes, d.LogBytes)
 	l.TickPeriod = or(l.TickPeriod, d.TickPeriod)
+	l.Calls = or(l.Calls, d.Calls)
+	l.StreamCalls = or(l.StreamCalls, d.StreamCalls)
 	return l
 }
 

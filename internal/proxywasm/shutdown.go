@@ -54,7 +54,7 @@ func (pc *PluginContext) remove() {
 		pc.grace.Stop()
 	}
 	in := pc.in
-	in.callouts.cancelOf(pc)
+	in.dropCalls(pc)
 	_, _ = in.call(in.exports.deleted, pc.scope(), 0, uint64(pc.id))
 	delete(in.scopes, pc.id)
 	in.tellQuiet()

@@ -24,6 +24,7 @@ type Stream struct {
 	closed   bool
 	finished bool
 	injected *Injection
+	calls    int              // that the stream has made and that are not answered
 	wake     [2]chan struct{} // closed when waiters should look again; nil while nobody waits
 }
 

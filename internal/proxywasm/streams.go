@@ -36,6 +36,14 @@ func (in *Instance) resumeEffective(t abi.StreamType) {
 	s.wakeUp()
 }
 
+// resumePaused continues whatever the guest has paused.
+func (s *Stream) resumePaused() {
+	for dir, paused := range s.paused {
+		s.resume[dir] = s.resume[dir] || paused
+	}
+	s.wakeUp()
+}
+
 // closeStream aborts the exchange without an answer.
 func (in *Instance) closeStream(p params) abi.Status {
 	if abi.StreamType(p.u32(0)) > abi.StreamUpstream {

@@ -1,6 +1,7 @@
 package upstream
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -45,19 +46,28 @@ func (c *Call) Upstream() string { return c.upstream.settings.Name }
 // The URL's scheme and host are set for each endpoint; everything else is sent as it is. A body must stay open when it
 // is closed before the first byte was read, which is what http.Transport does when it cannot connect.
 // Errors: ErrNoEndpoint, *DialError when every endpoint was tried, and what http.Transport says.
-func (c *Call) RoundTrip(req *http.Request) (*http.Response, error) {
+func (c *Call) RoundTrip(req *http.Request) (res *http.Response, err error) {
+	err = c.try(req.Context(), func(e *Endpoint) (err error) {
+		res, err = e.roundTrip(req)
+		return err
+	})
+	return res, err
+}
+
+// try uses an endpoint, and the next one as long as no connection can be made.
+func (c *Call) try(ctx context.Context, use func(*Endpoint) error) error {
 	i := c.upstream.picker.Pick(nil)
 	for tries := 1; ; tries++ {
 		if i < 0 {
-			return nil, fmt.Errorf("upstream %q: %w", c.upstream.settings.Name, ErrNoEndpoint)
+			return fmt.Errorf("upstream %q: %w", c.upstream.settings.Name, ErrNoEndpoint)
 		}
 		c.use(c.upstream.endpoints[i])
-		res, err := c.endpoint.roundTrip(req)
+		err := use(c.endpoint)
 		if err == nil {
-			return res, nil
+			return nil
 		}
-		if !IsDialError(err) || tries == len(c.upstream.endpoints) || req.Context().Err() != nil {
-			return nil, c.describe(err, tries)
+		if !IsDialError(err) || tries == len(c.upstream.endpoints) || ctx.Err() != nil {
+			return c.describe(err, tries)
 		}
 		i = c.another(i)
 	}

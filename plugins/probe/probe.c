@@ -16,9 +16,13 @@ EXPORT(proxy_on_memory_allocate) void *proxy_on_memory_allocate(u32 size) {
 
 EXPORT(malloc) void *malloc(unsigned long size) { return proxy_on_memory_allocate((u32)size); }
 
+#ifdef HIGRESS
+EXPORT(proxy_abi_version_0_2_100) void proxy_abi_version_0_2_100(void) {}
+#else
 EXPORT(proxy_abi_version_0_2_1) void proxy_abi_version_0_2_1(void) {}
+#endif
 
-// --- contexts: a script per plugin context, counters per stream ------------------------------------
+// --- contexts: a script per plugin context, counters per context ------------------------------------
 
 enum { ROOTS = 8, SCRIPT = 16384, SLOTS = 1024, KINDS = 24 };
 
@@ -296,6 +300,62 @@ static int call_command(str c) {
   return 1;
 }
 
+#ifdef HIGRESS
+IMPORT(proxy_redis_init)(const void *svc, u32 n, const void *user, u32 un, const void *pass, u32 pn, u32 timeout_ms);
+IMPORT(proxy_redis_call)(const void *svc, u32 n, const void *query, u32 qn, u32 *token);
+IMPORT(proxy_get_upstream_hosts)(u8 **val, u32 *len);
+IMPORT(proxy_set_upstream_override_host)(const void *addr, u32 n);
+
+// The words from the second on as one command of Redis.
+static str redis_command(void) {
+  static u8 out[8192];
+  u32 at = 0;
+  for (u32 i = 1; i < words; i++) {
+    u8 d[12];
+    u32 n = 0, v = i == 1 ? words - 2 : word[i].n;
+    out[at++] = i == 1 ? '*' : '$';
+    do d[n++] = (u8)('0' + v % 10);
+    while (v /= 10);
+    while (n) out[at++] = d[--n];
+    out[at++] = '\r';
+    out[at++] = '\n';
+    if (i == 1) continue;
+    memcpy(out + at, word[i].p, word[i].n);
+    at += word[i].n;
+    out[at++] = '\r';
+    out[at++] = '\n';
+  }
+  return (str){out, at};
+}
+
+static int higress_command(str c) {
+  u8 *p = 0;
+  u32 n = 0, st;
+  str s = arg(1), a = arg(2), b = arg(3);
+  if (is(c, "redisinit")) { // redisinit SERVICE [USER [PASSWORD [TIMEOUT]]]
+    done(proxy_redis_init(s.p, s.n, a.p, a.n, b.p, b.n, words > 4 ? argn(4) : 1000));
+  } else if (is(c, "redis")) { // redis SERVICE WORD WORD ...
+    b = redis_command();
+    done(proxy_redis_call(s.p, s.n, b.p, b.n, &var.token));
+  } else if (is(c, "redisraw")) { // redisraw SERVICE BYTES
+    done(proxy_redis_call(s.p, s.n, a.p, a.n, &var.token));
+  } else if (is(c, "hosts")) {
+    st = proxy_get_upstream_hosts(&p, &n);
+    done_pairs(st, p, n);
+  } else if (is(c, "override")) {
+    done(proxy_set_upstream_override_host(s.p, s.n));
+  } else {
+    return 0;
+  }
+  return 1;
+}
+#else
+static int higress_command(str c) {
+  (void)c;
+  return 0;
+}
+#endif
+
 static int store_command(str c) {
   u8 *p = 0;
   u32 n = 0, st;
@@ -432,7 +492,7 @@ static u32 run(str s, u32 otherwise) {
     str c = arg(0);
     if (is(c, "return")) return argn(1);
     if (header_command(c) || buffer_command(c) || stream_command(c) || call_command(c) || store_command(c) ||
-        metric_command(c) || general_command(c) || raw_command(c) || hostile_command(c))
+        metric_command(c) || general_command(c) || raw_command(c) || higress_command(c) || hostile_command(c))
       continue;
     done(999); // an unknown command shows in the log
   }
@@ -490,14 +550,11 @@ static u32 callback(const char *name, u32 kind, u32 ctx, u32 a, u32 b, u32 eos, 
 }
 
 EXPORT(proxy_on_context_create) void proxy_on_context_create(u32 ctx, u32 parent) {
-  if (!parent) {
-    if (root_n < ROOTS) roots[root_n++].id = ctx;
-  } else {
-    slots[ctx % SLOTS].id = ctx;
-    slots[ctx % SLOTS].root = parent;
-    memset(slots[ctx % SLOTS].calls, 0, KINDS);
-    var.stream = ctx;
-  }
+  if (!parent && root_n < ROOTS) roots[root_n++].id = ctx;
+  if (parent) var.stream = ctx;
+  slots[ctx % SLOTS].id = ctx;
+  slots[ctx % SLOTS].root = parent ? parent : ctx;
+  memset(slots[ctx % SLOTS].calls, 0, KINDS);
   callback("context_create", 0, ctx, parent, 0, 0, 0);
 }
 
@@ -584,6 +641,13 @@ EXPORT(proxy_on_grpc_close) void on_grpc_close(u32 ctx, u32 call, u32 status) {
   var.token = call;
   callback("grpc_close", 16, ctx, status, 0, 0, 0);
 }
+
+#ifdef HIGRESS
+EXPORT(proxy_on_redis_call_response) void on_redis_call_response(u32 ctx, u32 call, u32 status, u32 n) {
+  var.token = call;
+  callback("redis_call_response", 20, ctx, status, n, 0, 0);
+}
+#endif
 
 EXPORT(proxy_on_done) u32 proxy_on_done(u32 ctx) { return callback("done", 17, ctx, 0, 0, 0, 1); }
 

@@ -1,0 +1,45 @@
+package upstream
+
+import (
+	"context"
+	"crypto/tls"
+	"net"
+)
+
+// Protocol is the one to the backends, one of Protocols.
+func (u *Upstream) Protocol() string { return u.settings.Protocol }
+
+// Dial connects to an endpoint, and to the next one as long as no connection can be made, for protocols that net/http does
+// not speak. With the protocol https the connection is over TLS. The call ends when the connection is closed by its user.
+// Errors: ErrNoEndpoint, *DialError when every endpoint was tried, and what the TLS handshake says.
+func (c *Call) Dial(ctx context.Context) (conn net.Conn, err error) {
+	err = c.try(ctx, func(e *Endpoint) (err error) {
+		conn, err = e.dial(ctx)
+		return err
+	})
+	return conn, err
+}
+
+func (e *Endpoint) dial(ctx context.Context) (net.Conn, error) {
+	e.requests.Add(1)
+	conn, err := e.transport.DialContext(ctx, e.address.Network, e.address.Dial)
+	if err != nil {
+		e.dialErrors.Add(1)
+		return nil, err
+	}
+	if e.scheme != "https" {
+		return conn, nil
+	}
+	config := e.transport.TLSClientConfig.Clone()
+	if config.ServerName == "" {
+		config.ServerName = e.address.Host
+	}
+	secure := tls.Client(conn, config)
+	ctx, cancel := context.WithTimeout(ctx, e.transport.TLSHandshakeTimeout)
+	defer cancel()
+	if err := secure.HandshakeContext(ctx); err != nil {
+		_ = conn.Close()
+		return nil, err
+	}
+	return secure, nil
+}

@@ -1,0 +1,3 @@
+// The probe with what only Higress offers: it cannot be loaded by other hosts. See README.md.
+#define HIGRESS 1
+#include "../probe/probe.c"
