@@ -119,7 +119,7 @@ func (in *Instance) text(t abi.BufferType) (string, bool) {
 func (in *Instance) getBufferBytes(p params) abi.Status {
 	t, start, size := abi.BufferType(p.u32(0)), p.u32(1), p.u32(2)
 	if t > abi.BufferRedisCallResponse || uint64(start)+uint64(size) > math.MaxUint32 {
-		return abi.StatusBadArgument
+		return in.refuse(abi.StatusBadArgument, "there is no such buffer, or its end would lie beyond 4 GiB")
 	}
 	if text, ok := in.text(t); ok {
 		from, to := clamp(start, size, len(text))
@@ -127,11 +127,14 @@ func (in *Instance) getBufferBytes(p params) abi.Status {
 	}
 	data, ok := in.buffer(t)
 	if !ok {
-		return abi.StatusNotFound
+		return in.refuse(abi.StatusNotFound, noBuffer)
 	}
 	from, to := clamp(start, size, len(data))
 	return in.returnBytes(data[from:to], p.u32(3), p.u32(4))
 }
+
+// noBuffer is the reason where a body is asked for outside of its callbacks.
+const noBuffer = "the buffer does not exist in this phase"
 
 func clamp(start, size uint32, length int) (from, to int) {
 	from = min(int(start), length)
@@ -141,7 +144,7 @@ func clamp(start, size uint32, length int) (from, to int) {
 func (in *Instance) getBufferStatus(p params) abi.Status {
 	t := abi.BufferType(p.u32(0))
 	if t > abi.BufferRedisCallResponse {
-		return abi.StatusBadArgument
+		return in.refuse(abi.StatusBadArgument, "there is no such buffer")
 	}
 	var length int
 	if text, ok := in.text(t); ok {
@@ -149,7 +152,7 @@ func (in *Instance) getBufferStatus(p params) abi.Status {
 	} else if data, ok := in.buffer(t); ok {
 		length = len(data)
 	} else {
-		return abi.StatusNotFound
+		return in.refuse(abi.StatusNotFound, noBuffer)
 	}
 	if status := in.places(p, 1, 2); status != abi.StatusOK {
 		return status
@@ -165,10 +168,10 @@ func (in *Instance) setBufferBytes(p params) abi.Status {
 	}
 	body := in.body(abi.BufferType(p.u32(0)))
 	if body == nil {
-		return abi.StatusBadArgument
+		return in.refuse(abi.StatusBadArgument, noBuffer)
 	}
 	if in.module.options.Profile.refusesSplice() && inTheMiddle(body, p.u32(1)) {
-		return abi.StatusBadArgument
+		return in.refuse(abi.StatusBadArgument, "the host of this profile replaces no bytes in the middle of a body")
 	}
 	body.Splice(p.u32(1), p.u32(2), data)
 	return abi.StatusOK

@@ -8,7 +8,7 @@ import "github.com/loom-gateway/loom/internal/proxywasm/abi"
 func (in *Instance) setEffectiveContext(p params) abi.Status {
 	s, ok := in.scopes[p.u32(0)]
 	if !ok {
-		return abi.StatusBadArgument
+		return in.refuse(abi.StatusBadArgument, "no context of this instance has that id: it has ended, or belongs to another instance")
 	}
 	in.effective = s
 	return abi.StatusOK

@@ -94,10 +94,14 @@ func (in *Instance) callEmbedder(name string, args []byte) ([]byte, abi.Status) 
 	if pc == nil {
 		return nil, abi.StatusNotFound
 	}
-	return in.host.Foreign.Call(ForeignCall{
+	result, status := in.host.Foreign.Call(ForeignCall{
 		Name: name, Args: append([]byte(nil), args...),
 		Answer: func(id uint32, result []byte) { go in.onForeignFunction(pc, id, result) },
 	})
+	if status == abi.StatusNotFound {
+		return nil, in.refuseAbout(status, "this gateway has no such function", []byte(name))
+	}
+	return result, status
 }
 
 // onForeignFunction runs on a goroutine of its own: the guest is never entered from its own call.

@@ -8,7 +8,7 @@ import "github.com/loom-gateway/loom/internal/proxywasm/abi"
 func (in *Instance) headerMap(t abi.MapType) (m HeaderMap, writable bool, status abi.Status) {
 	switch {
 	case t > abi.MapHTTPCallResponseTrailers:
-		return nil, false, abi.StatusBadArgument
+		return nil, false, in.refuse(abi.StatusBadArgument, "there is no such map")
 	case t >= abi.MapGRPCCallInitialMetadata:
 		return in.calls.headers(t), false, abi.StatusOK
 	case in.effective.stream == nil || in.effective.stream.ex == nil:

@@ -13,7 +13,7 @@ import (
 func (in *Instance) log(p params) abi.Status {
 	level := abi.LogLevel(p.u32(0))
 	if level > abi.LogCritical {
-		return abi.StatusBadArgument
+		return in.refuse(abi.StatusBadArgument, "the level is none of 0 (trace) to 5 (critical)")
 	}
 	message, ok := in.bytesAt(p.u32(1), p.u32(2))
 	if !ok {

@@ -14,7 +14,7 @@ func (in *Instance) defineMetric(p params) abi.Status {
 	}
 	kind := abi.MetricType(p.u32(0))
 	if kind > abi.MetricHistogram {
-		return abi.StatusBadArgument
+		return in.refuse(abi.StatusBadArgument, "the type is none of counter (0), gauge (1) and histogram (2)")
 	}
 	id, status := in.host.Metrics.Define(kind, string(name))
 	if status != abi.StatusOK {
@@ -24,17 +24,28 @@ func (in *Instance) defineMetric(p params) abi.Status {
 }
 
 func (in *Instance) incrementMetric(p params) abi.Status {
-	return in.host.Metrics.Increment(p.u32(0), p.i64(1))
+	return in.metricStatus(in.host.Metrics.Increment(p.u32(0), p.i64(1)))
 }
 
 func (in *Instance) recordMetric(p params) abi.Status {
-	return in.host.Metrics.Record(p.u32(0), uint64(p.i64(1)))
+	return in.metricStatus(in.host.Metrics.Record(p.u32(0), uint64(p.i64(1))))
 }
 
 func (in *Instance) getMetric(p params) abi.Status {
 	value, status := in.host.Metrics.Get(p.u32(0))
 	if status != abi.StatusOK {
-		return status
+		return in.metricStatus(status)
 	}
 	return in.putUint64(p.u32(1), value)
+}
+
+// metricStatus gives the reason of a status of the embedder.
+func (in *Instance) metricStatus(status abi.Status) abi.Status {
+	switch status {
+	case abi.StatusNotFound:
+		return in.refuse(status, "no metric has this id: define it with proxy_define_metric first")
+	case abi.StatusBadArgument:
+		return in.refuse(status, "metrics of this type cannot do that: counters only grow, histograms only record")
+	}
+	return status
 }

@@ -90,7 +90,10 @@ const refusalInterval = 10 * time.Second
 
 type refusalKey struct{ hostcall, reason string }
 
-// refusals limits what is reported of all instances of a plugin. Keys are constants of the host, so there are few.
+// maxRefusals bounds what is remembered, should a reason not be a constant.
+const maxRefusals = 1000
+
+// refusals limits what is reported of all instances of a plugin.
 type refusals struct {
 	mu   sync.Mutex
 	seen map[refusalKey]*refusalCount
@@ -107,7 +110,7 @@ func (r *refusals) report(key refusalKey, now time.Time) (unreported int, ok boo
 	defer r.mu.Unlock()
 	count := r.seen[key]
 	if count == nil {
-		if r.seen == nil {
+		if r.seen == nil || len(r.seen) >= maxRefusals {
 			r.seen = map[refusalKey]*refusalCount{}
 		}
 		count = &refusalCount{limit: rate.NewLimiter(rate.Every(refusalInterval), 1)}

@@ -27,5 +27,9 @@ func (in *Instance) setSharedData(p params) abi.Status {
 	if status := in.inputs(p, 0, &key, &value); status != abi.StatusOK {
 		return status
 	}
-	return in.host.Shared.Set(string(key), value, p.u32(4))
+	status := in.host.Shared.Set(string(key), value, p.u32(4))
+	if status == abi.StatusInternalFailure {
+		return in.refuse(status, "the shared data of this vm_id is as large as it may be")
+	}
+	return status
 }

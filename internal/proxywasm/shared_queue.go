@@ -45,12 +45,21 @@ func (in *Instance) resolveSharedQueue(p params) abi.Status {
 	return in.putUint32(p.u32(4), token)
 }
 
+const noQueue = "no queue has this token: register or resolve it first"
+
 func (in *Instance) enqueueSharedQueue(p params) abi.Status {
 	var value []byte
 	if status := in.inputs(p, 1, &value); status != abi.StatusOK {
 		return status
 	}
-	return in.host.Queues.Enqueue(p.u32(0), value)
+	switch status := in.host.Queues.Enqueue(p.u32(0), value); status {
+	case abi.StatusNotFound:
+		return in.refuse(status, noQueue)
+	case abi.StatusInternalFailure:
+		return in.refuse(status, "the queue holds as much as it may: nobody takes the values out fast enough")
+	default:
+		return status
+	}
 }
 
 func (in *Instance) dequeueSharedQueue(p params) abi.Status {
@@ -58,6 +67,9 @@ func (in *Instance) dequeueSharedQueue(p params) abi.Status {
 		return status
 	}
 	value, status := in.host.Queues.Dequeue(p.u32(0))
+	if status == abi.StatusNotFound {
+		return in.refuse(status, noQueue)
+	}
 	if status != abi.StatusOK {
 		return status
 	}

@@ -64,7 +64,7 @@ func (pc *PluginContext) remove() {
 func (in *Instance) done(params) abi.Status {
 	pc := in.effective.plugin
 	if pc == nil || in.effective.stream != nil || pc.grace == nil || pc.ended {
-		return abi.StatusNotFound
+		return in.refuse(abi.StatusNotFound, "the context is not waiting for it: proxy_on_done has to answer 0 first")
 	}
 	in.leaving = append(in.leaving, pc)
 	return abi.StatusOK

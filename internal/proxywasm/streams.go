@@ -9,7 +9,7 @@ func (in *Instance) continueStream(p params) abi.Status {
 	t := abi.StreamType(p.u32(0))
 	switch {
 	case t > abi.StreamUpstream:
-		return abi.StatusBadArgument
+		return in.refuse(abi.StatusBadArgument, "there is no such stream type")
 	case t <= abi.StreamHTTPResponse:
 		in.resumeEffective(t)
 	}
@@ -47,7 +47,7 @@ func (s *Stream) resumePaused() {
 // closeStream aborts the exchange without an answer.
 func (in *Instance) closeStream(p params) abi.Status {
 	if abi.StreamType(p.u32(0)) > abi.StreamUpstream {
-		return abi.StatusBadArgument
+		return in.refuse(abi.StatusBadArgument, "there is no such stream type")
 	}
 	if s := in.effective.stream; s != nil && abi.StreamType(p.u32(0)) <= abi.StreamHTTPResponse {
 		s.closed = true
