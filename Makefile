@@ -48,6 +48,11 @@ test: setup guests ## All tests
 conformance: setup guests ## The Proxy-Wasm ABI statement by statement; writes docs/conformance.md
 	go test -count=1 -timeout 15m ./internal/conformance -update
 
+.PHONY: portability
+portability: setup guests ## The same plugins through Loom and a real Envoy; writes docs/portability.md
+	go test -count=1 -timeout 15m ./internal/portability -update
+	@sed -n '/^## Scenarios/,/^## What differs/p' docs/portability.md | sed '$$d'
+
 .PHONY: test-coverage
 test-coverage: guests ## Statement coverage over all packages, as coverage.out and a total
 	go test -timeout 20m -coverpkg=./... -coverprofile=coverage.out ./...
