@@ -179,4 +179,16 @@ func testUnreadBody(t *testing.T) {
 	if err != nil || string(body) != "no" || res.StatusCode != http.StatusForbidden {
 		t.Errorf("%+v %q %v", res, body, err)
 	}
+
+	h2 := serve(t, setup{plugins: probes("request_headers: reply 403 no"), tls: true})
+	for range 2 {
+		if a := h2.do(t, http.MethodPost, "/", io.LimitReader(endless{}, 10<<20)); a.status != http.StatusForbidden || a.body != "no" {
+			t.Errorf("HTTP/2: %+v", a)
+		}
+	}
 }
+
+// endless is a body that a client has too much of.
+type endless struct{}
+
+func (endless) Read(p []byte) (int, error) { return len(p), nil }

@@ -8,7 +8,6 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
-	"slices"
 	"testing"
 	"time"
 
@@ -62,11 +61,6 @@ func (g *gateway) dial(t *testing.T) net.Conn {
 		t.Fatal(err)
 	}
 	return conn
-}
-
-// said reports whether a guest that is no probe logged exactly this.
-func (g *gateway) said(message string) bool {
-	return slices.ContainsFunc(g.messages(), func(m string) bool { return m == message })
 }
 
 // messages are all lines of the log.
