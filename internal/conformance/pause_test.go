@@ -9,8 +9,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/loom-gateway/loom/internal/plugin"
+	"github.com/loom-gateway/loom/internal/proxywasm"
 	"github.com/loom-gateway/loom/internal/upstream"
 )
 
@@ -202,7 +204,7 @@ func continuing(s *suite) {
 			t.Errorf("%+v", a)
 		}
 	})
-	s.leftOut("P-19", 2, "where the host the plugin was built for does so, a stream goes on when its last call is answered", "to be written")
+	s.check("P-19", 2, "a stream goes on when its last call is answered in profiles kong and apisix; else it stays paused", testResumeAfterCalls)
 }
 
 // side is an upstream that plugins can call.
@@ -220,6 +222,24 @@ func testContinueFromCallout(t *testing.T) {
 	if a := g.get(t, "/"); !strings.Contains(a.body, `x-a=["side"]`) || a.header.Get("X-B") != "side" {
 		t.Errorf("%+v", a)
 	}
+}
+
+func testResumeAfterCalls(t *testing.T) {
+	script := lines("request_headers: http side :method=GET,:path=/1,:authority=a; return 1",
+		"http_call_response#1: effective $stream; http side :method=GET,:path=/2,:authority=a", "http_call_response: effective $stream; set 0 x-a answered")
+	for _, profile := range []proxywasm.Profile{proxywasm.ProfileKong, proxywasm.ProfileAPISIX} {
+		g := serve(t, setup{plugins: probes(script, like(profile)), upstreams: side(t)})
+		if a := g.get(t, "/"); !strings.Contains(a.body, `x-a=["answered"]`) {
+			t.Errorf("profile %s: %+v\n%s", profile, a, strings.Join(g.log(), "\n"))
+		}
+	}
+	apisix := serve(t, setup{plugins: probes("request_headers: return 1", like(proxywasm.ProfileAPISIX))})
+	apisix.get(t, "/") // without a call there is nothing to wait for
+	g := serve(t, setup{plugins: probes(script, func(s *plugin.Spec) { s.PauseTimeout = time.Second }), upstreams: side(t)})
+	if a := g.do(t, http.MethodGet, "/", nil); a.status != http.StatusGatewayTimeout {
+		t.Errorf("%+v", a)
+	}
+	g.await(t, 2, "> http_call_response")
 }
 
 func testContinueOfNothing(t *testing.T) {

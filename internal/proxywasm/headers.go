@@ -147,10 +147,10 @@ func (in *Instance) leftOut(refused string) {
 }
 
 // refusesAbsentMaps answers BAD_ARGUMENT for a value of a map that does not exist now, or cannot be changed any more.
-func (p Profile) refusesAbsentMaps() bool { return p == ProfileEnvoy }
+func (p Profile) refusesAbsentMaps() bool { return p == ProfileEnvoy || p == ProfileGoogle }
 
 // HidesForwardedHeaders lets the headers of a message be seen only until they go on, and then again in proxy_on_log.
-func (p Profile) HidesForwardedHeaders() bool { return p == ProfileEnvoy }
+func (p Profile) HidesForwardedHeaders() bool { return p == ProfileEnvoy || p == ProfileGoogle }
 
 // refusesAbsentPairs answers BAD_ARGUMENT for the pairs of a map that does not exist now.
 func (p Profile) refusesAbsentPairs() bool { return p == ProfileGoogle }

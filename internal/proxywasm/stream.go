@@ -141,7 +141,7 @@ func isHeaders(c abi.Callback) bool { return c == abi.OnRequestHeaders || c == a
 // asked for, and numbers that mean nothing become the nearest that does.
 func (s *Stream) normalise(c abi.Callback, a abi.Action) abi.Action {
 	m := s.in.module
-	if m.options.Profile.ignoresPause(c) {
+	if m.options.Profile.ignoresPause(c, s.calls) {
 		return abi.ActionContinue
 	}
 	switch c {

@@ -64,9 +64,11 @@ func (m *Module) deliversBodiesOfPausedHeaders() bool {
 	return m.options.AllowOnHeadersStopIteration || m.info.ABIVersion == "0.2.100" || m.options.Profile == ProfileHigress
 }
 
-// ignoresPause takes every answer of a callback for Continue.
-func (p Profile) ignoresPause(c abi.Callback) bool {
+// ignoresPause takes every answer of a callback for Continue. calls are those that the stream waits for.
+func (p Profile) ignoresPause(c abi.Callback, calls int) bool {
 	switch c {
+	case abi.OnRequestHeaders:
+		return p == ProfileAPISIX && calls == 0
 	case abi.OnResponseHeaders:
 		return p == ProfileKong || p == ProfileAPISIX
 	case abi.OnResponseBody:
