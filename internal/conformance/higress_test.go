@@ -9,17 +9,19 @@ import (
 
 	"github.com/loom-gateway/loom/internal/guestbuild"
 	"github.com/loom-gateway/loom/internal/plugin"
+	"github.com/loom-gateway/loom/internal/redis/redistest"
 	"github.com/loom-gateway/loom/internal/upstream"
 )
 
 // higressPlugins: Higress' plugins are no modules that the Go proxy serves, but its wrapper and its SDK are. The guest in
 // testdata/higress does on them what its key-auth, request-block, transformer, ext-auth and rate-limit plugins do.
 func higressPlugins(s *suite) {
-	s.check("Y-06", 1, "A plugin on Higress' own Go wrapper and SDK (ABI 0.2.100) loads and acts: _rules_, keys, blocked URLs, bodies, calls", func(t *testing.T) {
+	s.check("Y-06", 1, "A plugin on Higress' own Go wrapper and SDK (ABI 0.2.100) loads and acts: _rules_, keys, blocked URLs, bodies, calls, Redis", func(t *testing.T) {
 		code := guestbuild.Go(t, "testdata/higress")
 		t.Run("rules", func(t *testing.T) { higressRules(t, code) })
 		t.Run("bodies", func(t *testing.T) { higressBodies(t, code) })
 		t.Run("calls", func(t *testing.T) { higressCalls(t, code) })
+		t.Run("Redis", func(t *testing.T) { higressRedis(t, code) })
 		t.Run("mistakes", func(t *testing.T) {
 			if _, err := tryServe(t, setup{plugins: []plugin.Spec{higress(code, `{"block_urls": []}`)}}); err == nil {
 				t.Error("a configuration without a name is accepted")
@@ -108,7 +110,7 @@ func higressCalls(t *testing.T, code []byte) {
 	t.Cleanup(auth.Close)
 	g := serve(t, setup{
 		plugins:   []plugin.Spec{higress(code, `{"name": "auth", "auth": "auth.dns"}`)},
-		upstreams: map[string]upstream.Settings{"outbound|80||auth.dns": at(auth.URL)},
+		upstreams: map[string]upstream.Settings{"auth": at(auth.URL)},
 		backend:   func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, "user="+r.Header.Get("X-User")) },
 	})
 	if a := g.on(t, "a.test", "/"); a.status != http.StatusOK || a.body != "user=ann" {
@@ -116,5 +118,26 @@ func higressCalls(t *testing.T, code []byte) {
 	}
 	if a := g.on(t, "a.test", "/secret"); a.status != http.StatusForbidden || a.body != "auth: not you" {
 		t.Errorf("%d %q", a.status, a.body)
+	}
+}
+
+// higressRedis counts requests in a real Redis, for all instances and plugins together.
+func higressRedis(t *testing.T, code []byte) {
+	server := redistest.Start(t, "--requirepass", "secret")
+	g := serve(t, setup{
+		plugins:   []plugin.Spec{higress(code, `{"name": "quota", "redis": "redis.static", "password": "secret", "limit": 3}`)},
+		upstreams: map[string]upstream.Settings{"redis": at(server.Addr)},
+	})
+	for i, want := range []int{200, 200, 200, 429, 429} {
+		if a := g.on(t, "a.test", "/"); a.status != want {
+			t.Errorf("request %d: %d %q, want %d", i+1, a.status, a.body, want)
+		}
+	}
+	if a := g.on(t, "b.test", "/"); a.status != http.StatusOK {
+		t.Errorf("another host: %d %q", a.status, a.body)
+	}
+	server.Stop()
+	if a := g.on(t, "b.test", "/"); a.status != http.StatusServiceUnavailable || a.body != "cannot connect to redis cluster" {
+		t.Errorf("without Redis: %d %q", a.status, a.body)
 	}
 }
