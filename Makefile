@@ -42,7 +42,7 @@ dev: build ## The same with debug logging; builds and restarts when a source cha
 test: setup guests ## All tests
 	go test -timeout 15m ./...
 	for guest in $(GO_GUESTS); do (cd plugins/$$guest && go test ./...); done
-	if command -v cargo >/dev/null; then cd plugins/rate-limit && cargo test --locked --quiet; else echo "not run here: the Rust plugin's own tests (cargo is missing)"; fi
+	plugins/test-rust.sh
 
 .PHONY: conformance
 conformance: setup guests ## The Proxy-Wasm ABI statement by statement; writes docs/conformance.md

@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 	"go.uber.org/zap"
@@ -38,9 +39,13 @@ func TestMain(m *testing.M) {
 // routeHeader names the route of a request, which is the embedder's to know.
 const routeHeader = "X-Test-Route"
 
+// patience is the time of one callback: these tests are about plugins, and not about a machine that is busy.
+const patience = time.Minute
+
 // open starts a plugin in the real engine.
 func open(t *testing.T, spec plugin.Spec) (*plugin.Plugin, *observer.ObservedLogs, error) {
 	t.Helper()
+	spec.Limits.CallTimeout, spec.Limits.StartTimeout = patience, patience
 	return openWith(t, spec, plugin.Deps{})
 }
 
@@ -90,7 +95,13 @@ type answer struct {
 // get sends a request with the headers name, value, name, value …
 func get(t *testing.T, server *httptest.Server, headers ...string) answer {
 	t.Helper()
-	req, err := http.NewRequest(http.MethodGet, server.URL+"/path?query", nil)
+	return fetch(t, server, "/path?query", headers...)
+}
+
+// fetch is get of another path.
+func fetch(t *testing.T, server *httptest.Server, path string, headers ...string) answer {
+	t.Helper()
+	req, err := http.NewRequest(http.MethodGet, server.URL+path, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -35,7 +35,8 @@ func gateway(t *testing.T, code []byte, config, upstreams string) *moduletest.Ca
 	if err := os.WriteFile(file, code, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	loom := `{"plugins": {"p": {"path": ` + moduletest.Quote(file) + `, "config": ` + moduletest.Quote(config) + `}}, "upstreams": ` + upstreams + `}`
+	loom := `{"plugins": {"p": {"path": ` + moduletest.Quote(file) + `, "config": ` + moduletest.Quote(config) +
+		`, "limits": {"call_timeout": "1m"}}}, "upstreams": ` + upstreams + `}`
 	return moduletest.Provision(t, moduletest.HTTP(loom, `{"handler": "loom_wasm", "plugins": [{"name": "p"}]}`,
 		`{"handler": "loom_proxy", "upstream": "backend"}`)).Start()
 }

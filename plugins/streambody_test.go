@@ -107,7 +107,7 @@ func testStreamBody(t *testing.T, code []byte) {
 
 	t.Run("what is larger than any buffer", func(t *testing.T) {
 		t.Parallel()
-		const size = 8 * plugin.DefaultBodyLimit
+		const size = 3 * plugin.DefaultBodyLimit
 		large := bytes.Repeat([]byte("secret=abc "), size/11)
 		url := start(t, "request mask secret=\nresponse upper", func(w http.ResponseWriter, r *http.Request) {
 			_ = http.NewResponseController(w).EnableFullDuplex() // net/http would throw away what is unread
