@@ -13,7 +13,7 @@ func Go(t testing.TB, folder string, flags ...string) []byte {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "guest.wasm")
 	args := append([]string{"build", "-ldflags=-s -w", "-trimpath", "-buildmode=c-shared", "-o", file}, flags...)
-	build := exec.Command("go", append(args, ".")...)
+	build := exec.CommandContext(t.Context(), "go", append(args, ".")...)
 	build.Dir = folder
 	build.Env = append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm", "GOFLAGS=-buildvcs=false")
 	if out, err := build.CombinedOutput(); err != nil {
