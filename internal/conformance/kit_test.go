@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -18,6 +19,7 @@ import (
 	"github.com/loom-gateway/loom/internal/guestmetrics"
 	"github.com/loom-gateway/loom/internal/httpfilter"
 	"github.com/loom-gateway/loom/internal/plugin"
+	"github.com/loom-gateway/loom/internal/proxywasm"
 	"github.com/loom-gateway/loom/internal/shared"
 	"github.com/loom-gateway/loom/internal/upstream"
 )
@@ -33,6 +35,10 @@ type setup struct {
 	backend http.HandlerFunc
 	// upstreams may be called by the plugins.
 	upstreams map[string]upstream.Settings
+	// fails is the error that the rest of the chain returns. Default: none.
+	fails error
+	// meter keeps the metrics of the guests. Default: real ones.
+	meter proxywasm.Metrics
 	// around wraps the whole chain, as a handler before it would.
 	around func(http.Handler) http.Handler
 	// store is what the plugins share. Default: a new one.
@@ -53,6 +59,7 @@ type gateway struct {
 	plugins []*plugin.Plugin
 	logs    *observer.ObservedLogs
 	metrics *guestmetrics.Store
+	release func() // of the first plugin's configuration
 	// errors receives what became of each exchange, after its end.
 	errors chan error
 }
@@ -151,14 +158,18 @@ func (g *gateway) open(t *testing.T, c setup, log *zap.Logger) (httpfilter.Next,
 		} else {
 			c.backend(w, r)
 		}
-		return nil
+		return c.fails
 	})
 	for _, spec := range slices.Backward(c.plugins) {
 		if spec.Code == nil {
 			spec.Code = probeCode(t)
 		}
+		meter := c.meter
+		if meter == nil {
+			meter = g.metrics.Of(spec.Name)
+		}
 		p, err := plugin.Open(context.Background(), spec, plugin.Deps{
-			Code: code, Shared: store, Metrics: g.metrics.Of(spec.Name), Upstreams: lookup, Log: log,
+			Code: code, Shared: store, Metrics: meter, Upstreams: lookup, Log: log,
 		})
 		if err != nil {
 			return nil, err
@@ -171,7 +182,9 @@ func (g *gateway) open(t *testing.T, c setup, log *zap.Logger) (httpfilter.Next,
 		if err != nil {
 			return nil, err
 		}
-		t.Cleanup(ctx.Release)
+		release := sync.OnceFunc(ctx.Release)
+		t.Cleanup(release)
+		g.release = release
 		g.plugins = slices.Insert(g.plugins, 0, p)
 		filter, rest := httpfilter.New(ctx, httpfilter.Options{Log: log}), next
 		next = func(w http.ResponseWriter, r *http.Request) error { return filter.ServeHTTP(w, r, rest) }

@@ -11,10 +11,11 @@ import (
 // Close releases the plugin. It is freed when its last stream has finished.
 func (p *Plugin) Close() {
 	p.count.Lock()
+	again := p.closed
 	p.closed = true
 	idle := p.streams == 0
 	p.count.Unlock()
-	if idle {
+	if idle && !again {
 		p.free()
 	}
 }
