@@ -44,14 +44,16 @@ func (h Host) orDefaults() Host {
 	return h
 }
 
-func (absent) Enabled(abi.LogLevel) bool             { return false }
-func (absent) Log(abi.LogLevel, string, LogOrigin)   {}
-func (absent) Refused(Refusal)                       {}
-func (absent) Register(string, func(uint32)) uint32  { return 0 }
-func (absent) Resolve(string, string) (uint32, bool) { return 0, false }
-func (absent) Enqueue(uint32, []byte) abi.Status     { return abi.StatusNotFound }
-func (absent) Dequeue(uint32) ([]byte, abi.Status)   { return nil, abi.StatusNotFound }
-func (absent) InitRedis(RedisService) error          { return errAbsent }
+func (absent) Enabled(abi.LogLevel) bool                     { return false }
+func (absent) Log(abi.LogLevel, string, LogOrigin)           {}
+func (absent) Refused(Refusal)                               {}
+func (absent) Register(string, QueueListener) (uint32, bool) { return 0, false }
+func (absent) Remind(QueueListener)                          {}
+func (absent) Leave(QueueListener)                           {}
+func (absent) Resolve(string, string) (uint32, bool)         { return 0, false }
+func (absent) Enqueue(uint32, []byte) abi.Status             { return abi.StatusNotFound }
+func (absent) Dequeue(uint32) ([]byte, abi.Status)           { return nil, abi.StatusNotFound }
+func (absent) InitRedis(RedisService) error                  { return errAbsent }
 func (absent) CallHTTP(HTTPCall, func(HTTPCallResult)) (func(), error) {
 	return nil, errAbsent
 }
@@ -65,8 +67,9 @@ func (absent) Call(ForeignCall) ([]byte, abi.Status) { return nil, abi.StatusNot
 
 type absentData struct{}
 
-func (absentData) Get(string) ([]byte, uint32, bool)     { return nil, 0, false }
-func (absentData) Set(string, []byte, uint32) abi.Status { return abi.StatusInternalFailure }
+func (absentData) Get(string) ([]byte, uint32, bool)      { return nil, 0, false }
+func (absentData) Swap(string, []byte, uint32) abi.Status { return abi.StatusInternalFailure }
+func (absentData) Set(string, []byte, uint32) abi.Status  { return abi.StatusInternalFailure }
 
 // absentMetrics lets a guest define and count, so that it runs, and remembers nothing.
 type absentMetrics struct{}

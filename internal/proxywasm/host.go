@@ -47,16 +47,28 @@ type SharedData interface {
 	Get(key string) (value []byte, cas uint32, ok bool)
 	// Set stores a copy of value. cas 0 stores unconditionally; otherwise the key's current CAS must match.
 	Set(key string, value []byte, cas uint32) abi.Status
+	// Swap stores a copy of value only if cas is the key's, which is 0 where there is none. A nil value deletes the key.
+	Swap(key string, value []byte, cas uint32) abi.Status
 }
 
 // Queues are the shared queues; names are scoped by vm_id (ABI: proxy_register_shared_queue …).
 type Queues interface {
-	// Register returns the token of (the own vm_id, name); ready is called, on another goroutine, after
-	// each enqueue. The last registrant is the one that is told.
-	Register(name string, ready func(token uint32)) (token uint32)
+	// Register returns the token of (the own vm_id, name). l is told of new items from now on; those that registered
+	// before are told while l cannot be. ok is false when there are too many queues.
+	Register(name string, l QueueListener) (token uint32, ok bool)
+	// Remind tells l, which is able to hear it now, of items that nobody could be told of.
+	Remind(l QueueListener)
+	// Leave takes l off all queues.
+	Leave(l QueueListener)
 	Resolve(vmID, name string) (token uint32, ok bool)
 	Enqueue(token uint32, value []byte) abi.Status
 	Dequeue(token uint32) ([]byte, abi.Status)
+}
+
+// QueueListener is told of new items, once for each, on another goroutine. It is compared with ==.
+type QueueListener interface {
+	// QueueReady reports whether the guest was told: not when it is dead, or not started yet.
+	QueueReady(token uint32) bool
 }
 
 // Metrics are the metrics that guests define. Ids are shared by all instances of a plugin.

@@ -177,7 +177,7 @@ func startFunctions(exports []string) []string {
 	return []string{"_initialize"}
 }
 
-// Start lets timers run. Until then set_tick_period is only remembered, so that a configuration that is
+// Start lets timers run and queues be told. Until then set_tick_period is only remembered, so that a configuration that is
 // merely validated does nothing.
 func (in *Instance) Start() {
 	in.mu.Lock()
@@ -186,6 +186,7 @@ func (in *Instance) Start() {
 	for _, s := range in.scopes {
 		if s.stream == nil {
 			s.plugin.armTick()
+			in.host.Queues.Remind(s.plugin)
 		}
 	}
 }

@@ -27,9 +27,22 @@ func (in *Instance) setSharedData(p params) abi.Status {
 	if status := in.inputs(p, 0, &key, &value); status != abi.StatusOK {
 		return status
 	}
-	status := in.host.Shared.Set(string(key), value, p.u32(4))
+	set := in.host.Shared.Set
+	if in.module.options.Profile.swapsSharedData() {
+		set = in.host.Shared.Swap
+		if p.u32(2) != 0 && value == nil {
+			value = []byte{} // an empty value, where a null pointer deletes
+		}
+	}
+	status := set(string(key), value, p.u32(4))
 	if status == abi.StatusInternalFailure {
 		return in.refuse(status, "the shared data of this vm_id is as large as it may be")
 	}
 	return status
+}
+
+// swapsSharedData: in Kong's host a CAS number of 0 stands for a key that does not exist, where it stands for any in
+// Envoy, and a null pointer deletes the key.
+func (p Profile) swapsSharedData() bool {
+	return p == ProfileKong
 }

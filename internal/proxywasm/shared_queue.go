@@ -12,21 +12,27 @@ func (in *Instance) registerSharedQueue(p params) abi.Status {
 	if status := in.places(p, 2); status != abi.StatusOK {
 		return status
 	}
-	ready := func(uint32) {}
-	if pc := in.effective.plugin; pc != nil {
-		ready = pc.onQueueReady
+	pc := in.effective.plugin
+	if pc == nil {
+		return in.refuse(abi.StatusInternalFailure, "no plugin context is there to be told of items")
 	}
-	return in.putUint32(p.u32(2), in.host.Queues.Register(string(name), ready))
+	token, ok := in.host.Queues.Register(string(name), pc)
+	if !ok {
+		return in.refuseAbout(abi.StatusInternalFailure, "there are too many queues of this vm_id", name)
+	}
+	return in.putUint32(p.u32(2), token)
 }
 
-// onQueueReady is called by the queue, on a goroutine of its own.
-func (pc *PluginContext) onQueueReady(token uint32) {
+// QueueReady implements QueueListener.
+func (pc *PluginContext) QueueReady(token uint32) bool {
 	in := pc.in
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	if !pc.ended && in.ticking {
-		_, _ = in.call(in.exports.queueReady, pc.scope(), 0, uint64(pc.id), uint64(token))
+	if pc.ended || !in.ticking {
+		return false
 	}
+	_, err := in.call(in.exports.queueReady, pc.scope(), 0, uint64(pc.id), uint64(token))
+	return err == nil
 }
 
 func (in *Instance) resolveSharedQueue(p params) abi.Status {
@@ -56,7 +62,7 @@ func (in *Instance) enqueueSharedQueue(p params) abi.Status {
 	case abi.StatusNotFound:
 		return in.refuse(status, noQueue)
 	case abi.StatusInternalFailure:
-		return in.refuse(status, "the queue holds as much as it may: nobody takes the values out fast enough")
+		return in.refuse(status, "the queue, or all queues of its vm_id, hold as much as they may: nobody takes the values out fast enough")
 	default:
 		return status
 	}
@@ -75,3 +81,6 @@ func (in *Instance) dequeueSharedQueue(p params) abi.Status {
 	}
 	return in.returnBytes(value, p.u32(1), p.u32(2))
 }
+
+// Interface guard
+var _ QueueListener = (*PluginContext)(nil)

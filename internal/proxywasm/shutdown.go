@@ -55,6 +55,7 @@ func (pc *PluginContext) remove() {
 	}
 	in := pc.in
 	in.dropCalls(pc)
+	in.host.Queues.Leave(pc)
 	_, _ = in.call(in.exports.deleted, pc.scope(), 0, uint64(pc.id))
 	delete(in.scopes, pc.id)
 	in.tellQuiet()

@@ -43,10 +43,32 @@ func (d *Data) Get(key string) (value []byte, cas uint32, ok bool) {
 func (d *Data) Set(key string, value []byte, cas uint32) abi.Status {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	old, exists := d.entries[key]
-	if cas != 0 && exists && old.cas != cas {
+	if old, exists := d.entries[key]; cas != 0 && exists && old.cas != cas {
 		return abi.StatusCasMismatch
 	}
+	return d.store(key, value)
+}
+
+// Swap implements proxywasm.SharedData.
+func (d *Data) Swap(key string, value []byte, cas uint32) abi.Status {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	old, exists := d.entries[key]
+	switch {
+	case old.cas != cas:
+		return abi.StatusCasMismatch
+	case value != nil:
+		return d.store(key, value)
+	case exists:
+		delete(d.entries, key)
+		d.bytes -= len(old.value) + len(key) + entryOverhead
+	}
+	return abi.StatusOK
+}
+
+// store runs under the lock.
+func (d *Data) store(key string, value []byte) abi.Status {
+	old, exists := d.entries[key]
 	grown := len(value) - len(old.value)
 	if !exists {
 		grown += len(key) + entryOverhead

@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/loom-gateway/loom/internal/proxywasm/abi"
 )
@@ -71,12 +73,49 @@ func TestDataIsBounded(t *testing.T) {
 	}
 }
 
+// listener is a QueueListener; deaf ones cannot be told.
+type listener struct {
+	told chan uint32
+	deaf atomic.Bool
+}
+
+func newListener() *listener { return &listener{told: make(chan uint32, 100)} }
+
+func (l *listener) QueueReady(token uint32) bool {
+	if l.deaf.Load() {
+		return false
+	}
+	l.told <- token
+	return true
+}
+
+// hear waits for n notifications.
+func (l *listener) hear(t *testing.T, n int) {
+	t.Helper()
+	for range n {
+		select {
+		case <-l.told:
+		case <-time.After(20 * time.Second):
+			t.Fatal("the listener is not told")
+		}
+	}
+}
+
+func register(t *testing.T, s *Space, name string, l *listener) uint32 {
+	t.Helper()
+	token, ok := s.Register(name, l)
+	if !ok || token == 0 {
+		t.Fatalf("registered %q as %d, %v", name, token, ok)
+	}
+	return token
+}
+
 func TestQueues(t *testing.T) {
 	store := NewStore()
 	a, b := store.Open("a"), store.Open("b")
-	told := make(chan uint32, 4)
-	token := a.Register("q", func(token uint32) { told <- token })
-	if again := a.Register("q", func(token uint32) { told <- token }); again != token {
+	l := newListener()
+	token := register(t, a, "q", l)
+	if again := register(t, a, "q", l); again != token {
 		t.Errorf("registered twice: %d and %d", token, again)
 	}
 	if _, ok := b.Resolve("b", "q"); ok {
@@ -88,9 +127,7 @@ func TestQueues(t *testing.T) {
 	}
 	b.Enqueue(found, []byte("1"))
 	b.Enqueue(found, []byte("2"))
-	if <-told != token {
-		t.Error("told of another queue")
-	}
+	l.hear(t, 2)
 	for _, want := range []string{"1", "2"} {
 		if v, s := a.Dequeue(token); s != abi.StatusOK || string(v) != want {
 			t.Errorf("dequeued %q, %s", v, s)
@@ -102,6 +139,108 @@ func TestQueues(t *testing.T) {
 	a.Close()
 	if s := b.Enqueue(token, nil); s != abi.StatusNotFound {
 		t.Errorf("a queue without an owner answered %s", s)
+	}
+}
+
+// The last one that registered is told, and an older one while it cannot be: a config that is being loaded must not take
+// the queue away from the one that runs.
+func TestQueueListeners(t *testing.T) {
+	space := NewStore().Open("a")
+	old, fresh := newListener(), newListener()
+	token := register(t, space, "q", old)
+	fresh.deaf.Store(true)
+	register(t, space, "q", fresh)
+	space.Enqueue(token, nil)
+	old.hear(t, 1)
+	fresh.deaf.Store(false)
+	space.Enqueue(token, nil)
+	fresh.hear(t, 1)
+	space.Leave(fresh)
+	space.Enqueue(token, nil)
+	old.hear(t, 1)
+}
+
+// Nobody can be told: whoever comes, or comes to life, is told of what is left.
+func TestQueueWithoutAListener(t *testing.T) {
+	space := NewStore().Open("a")
+	first, second := newListener(), newListener()
+	first.deaf.Store(true)
+	token := register(t, space, "q", first)
+	for range 3 {
+		space.Enqueue(token, []byte("x"))
+	}
+	space.Dequeue(token)
+	for deadline := time.Now().Add(20 * time.Second); missed(space, "q") < 3; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("the items are not counted as missed")
+		}
+	}
+	first.deaf.Store(false)
+	space.Remind(first)
+	first.hear(t, 2)
+	space.Leave(first)
+	space.Enqueue(token, []byte("y"))
+	for missed(space, "q") < 1 {
+		time.Sleep(time.Millisecond)
+	}
+	register(t, space, "q", second)
+	second.hear(t, 1)
+}
+
+func missed(s *Space, name string) int {
+	s.all.mu.Lock()
+	defer s.all.mu.Unlock()
+	return s.all.byName[queueName{s.Queues.vmID, name}].missed
+}
+
+func TestQueuesAreBounded(t *testing.T) {
+	space := NewStore().Open("a")
+	token := register(t, space, "q", newListener())
+	space.Leave(space.all.byToken[token].listeners[0])
+	block, taken := make([]byte, 1<<20), 0
+	for space.Enqueue(token, block) == abi.StatusOK {
+		taken++
+	}
+	if taken != 63 {
+		t.Errorf("%d MiB were taken", taken)
+	}
+	space.Dequeue(token)
+	if s := space.Enqueue(token, block); s != abi.StatusOK {
+		t.Errorf("after a dequeue: %s", s)
+	}
+	for i := range maxQueues - 1 {
+		register(t, space, fmt.Sprint(i), newListener())
+	}
+	if _, ok := space.Register("one more", newListener()); ok {
+		t.Error("there are more queues than the limit")
+	}
+}
+
+// Swap is the way of Kong's host.
+func TestDataSwap(t *testing.T) {
+	d := NewStore().Open("a")
+	if s := d.Swap("k", []byte("1"), 7); s != abi.StatusCasMismatch {
+		t.Errorf("a number for a key that is not there: %s", s)
+	}
+	if s := d.Swap("k", []byte("1"), 0); s != abi.StatusOK {
+		t.Fatal(s)
+	}
+	if s := d.Swap("k", []byte("2"), 0); s != abi.StatusCasMismatch {
+		t.Errorf("0 for a key that is there: %s", s)
+	}
+	_, cas, _ := d.Get("k")
+	if s := d.Swap("k", []byte{}, cas); s != abi.StatusOK {
+		t.Fatal(s)
+	}
+	if v, _, ok := d.Get("k"); !ok || len(v) != 0 {
+		t.Errorf("an empty value: %q, %v", v, ok)
+	}
+	_, cas, _ = d.Get("k")
+	if s := d.Swap("k", nil, cas); s != abi.StatusOK {
+		t.Fatal(s)
+	}
+	if _, _, ok := d.Get("k"); ok || d.bytes != 0 {
+		t.Errorf("deleted, and there are %d bytes", d.bytes)
 	}
 }
 

@@ -8,12 +8,12 @@ import "sync"
 type Store struct {
 	mu     sync.Mutex
 	spaces map[string]*Space
-	queues queues
+	queues *queues
 }
 
 // NewStore returns an empty store.
 func NewStore() *Store {
-	return &Store{spaces: map[string]*Space{}, queues: queues{byName: map[queueName]*queue{}, byToken: map[uint32]*queue{}}}
+	return &Store{spaces: map[string]*Space{}, queues: newQueues()}
 }
 
 // Space is what plugins with the same vm_id share.
@@ -31,7 +31,7 @@ func (s *Store) Open(vmID string) *Space {
 	defer s.mu.Unlock()
 	space := s.spaces[vmID]
 	if space == nil {
-		space = &Space{Data: newData(), Queues: &Queues{vmID: vmID, all: &s.queues}, store: s, vmID: vmID}
+		space = &Space{Data: newData(), Queues: &Queues{vmID: vmID, all: s.queues}, store: s, vmID: vmID}
 		s.spaces[vmID] = space
 	}
 	space.users++

@@ -365,6 +365,8 @@ static int store_command(str c) {
     done_bytes(st, p, n);
   } else if (is(c, "setdata")) {
     done(proxy_set_shared_data(k.p, k.n, v.p, v.n, argn(3)));
+  } else if (is(c, "deldata")) { // deldata KEY CAS: a null pointer as the value
+    done(proxy_set_shared_data(k.p, k.n, 0, 0, argn(2)));
   } else if (is(c, "queue")) {
     done(proxy_register_shared_queue(k.p, k.n, &var.id));
   } else if (is(c, "resolve")) {

@@ -43,7 +43,7 @@ func survivable(hostcall string) (allowed statusSet, nearest Status) {
 	case "proxy_set_shared_data":
 		return statuses(StatusCasMismatch, StatusInternalFailure), StatusInternalFailure
 	case "proxy_get_shared_data", "proxy_resolve_shared_queue", "proxy_enqueue_shared_queue", "proxy_record_metric":
-		return statuses(StatusNotFound, StatusInternalFailure), StatusNotFound
+		return statuses(StatusNotFound), StatusNotFound
 	case "proxy_dequeue_shared_queue":
 		return statuses(StatusNotFound, StatusEmpty), StatusEmpty
 	case "proxy_get_metric", "proxy_increment_metric":
