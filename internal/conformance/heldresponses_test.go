@@ -20,11 +20,35 @@ func pausingResponses(s *suite) {
 			t.Errorf("%+v", a)
 		}
 		wantOrder(t, g.log(), "> response_headers", "> tick", "  continue 1", "> response_body")
+		testHeadOfSilentBackend(t)
 	})
 	s.check("P-15", 1, "a paused stream holds no instance: others on it go on meanwhile", testPausedHoldsNothing)
 	s.check("P-14", 1, "a client that leaves ends the paused stream; continuing it later does nothing", testClientLeaves)
 	s.check("P-16", 2, "pause_timeout ends a forgotten pause with 504, and the log says so", testPauseTimeout)
 	s.check("P-17", 1, "close_stream cuts the exchange without an answer", testCloseStream)
+}
+
+// testHeadOfSilentBackend holds the head only, and lets it go before the backend has sent a body.
+func testHeadOfSilentBackend(t *testing.T) {
+	t.Helper()
+	speak := make(chan struct{})
+	g := serve(t, setup{
+		plugins: probes(lines(append(byTick("set 2 x-b ticked; continue 1"), "response_headers: return 1", "response_body: upper 1")...), bodiesOfPausedHeaders),
+		backend: func(w http.ResponseWriter, _ *http.Request) {
+			_ = http.NewResponseController(w).Flush()
+			<-speak
+			_, _ = io.WriteString(w, "late")
+		},
+	})
+	res, err := g.Client().Get(g.URL)
+	close(speak)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	if body, err := io.ReadAll(res.Body); err != nil || string(body) != "LATE" || res.Header.Get("X-B") != "ticked" {
+		t.Errorf("%q %v %v", body, err, res.Header)
+	}
 }
 
 // testPausedHoldsNothing has the second request continue the first, on the only instance.

@@ -143,7 +143,11 @@ func (b *sentBody) Write(data []byte) (int, error) {
 
 // ReadFrom keeps the fast path of the connection.
 func (b *sentBody) ReadFrom(r io.Reader) (int64, error) {
-	n, err := io.Copy(b.ResponseWriter, r)
+	copyFrom := func(r io.Reader) (int64, error) { return io.Copy(b.ResponseWriter, r) }
+	if to, ok := b.ResponseWriter.(io.ReaderFrom); ok {
+		copyFrom = to.ReadFrom // io.Copy would rather have r write
+	}
+	n, err := copyFrom(r)
 	b.n.Add(n)
 	return n, err
 }

@@ -33,10 +33,12 @@ func (x *exchange) responseHeaders(eos bool) error {
 	return err
 }
 
-// hold keeps the response while the handler goes on writing it.
+// hold keeps the head while the handler goes on writing, or is silent.
 func (w *responseWriter) hold() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	w.held = true
-	w.exchange.stream.Leave(abi.StreamHTTPResponse)
+	w.watchHeld()
 }
 
 func (w *responseWriter) headSnapshot() http.Header {
