@@ -87,6 +87,7 @@ func wasi(s *suite) {
 		if took := time.Since(begin); took > time.Minute {
 			t.Errorf("a guest that wants to sleep for an hour held a request for %v", took)
 		}
+		goSleeps(t)
 	})
 	s.check("W-07", 1, "proc_exit ends the instance, and the policy says what follows; there are no sockets", func(t *testing.T) {
 		exits := rawSpec(t, "wasi", env("A=1", "B=2", "C=3"))
@@ -124,4 +125,20 @@ func wasi(s *suite) {
 			}
 		}
 	})
+}
+
+// goSleeps lets Go's runtime, which does not take an error of poll_oneoff, sleep a little at its start and too long in a callback.
+func goSleeps(t *testing.T) {
+	t.Helper()
+	code := buildGo(t, "testdata/reader", "c-shared")
+	short := plugin.Spec{Name: "reader", Code: code, Instances: 1, Env: map[string]string{"SLEEP_START": "20ms", "SLEEP_REQUEST": "20ms"}}
+	g := serve(t, setup{plugins: []plugin.Spec{short}})
+	if a := g.do(t, "GET", "/", nil, "X-Api-Key", "k"); a.status != 200 {
+		t.Errorf("a guest that sleeps for 20ms gave the client %d", a.status)
+	}
+	long := short
+	long.Env = map[string]string{"SLEEP_REQUEST": "1h"}
+	if a := serve(t, setup{plugins: []plugin.Spec{long}}).do(t, "GET", "/", nil, "X-Api-Key", "k"); a.status != 503 {
+		t.Errorf("a guest that sleeps for an hour gave the client %d, want 503", a.status)
+	}
 }

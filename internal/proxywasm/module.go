@@ -79,7 +79,8 @@ func newModule(ctx context.Context, code []byte, o Options) (*Module, error) {
 		config = config.WithCompilationCache(o.Cache)
 	}
 	m.runtime = wazero.NewRuntimeWithConfig(ctx, config)
-	return m, m.load(ctx, code)
+	err := m.load(ctx, code)
+	return m, err
 }
 
 // load turns a panic of the compiler into an error: a file that nobody has seen before must not end the gateway.
