@@ -11,13 +11,16 @@ import (
 	"github.com/loom-gateway/loom/modules/gateway"
 )
 
-// parseLoom reads the global option: the plugins and upstreams that handlers name.
+// parseLoom reads the global option: the plugins and upstreams that handlers name, and who the gateway is.
 //
 //	loom {
 //		plugin <name> [<path>] {
 //			...
 //		}
 //		upstream <name> [<address>...] {
+//			...
+//		}
+//		node {
 //			...
 //		}
 //	}
@@ -37,6 +40,7 @@ func parseLoom(d *caddyfile.Dispenser, existing any) (any, error) {
 		words: map[string]reader{
 			"plugin":   func(d *caddyfile.Dispenser) error { return readPlugin(d, app.Plugins) },
 			"upstream": func(d *caddyfile.Dispenser) error { return readUpstream(d, app.Upstreams) },
+			"node":     func(d *caddyfile.Dispenser) error { return readNode(d, app) },
 		},
 		many: []string{"plugin", "upstream"},
 	}

@@ -31,6 +31,7 @@ type Document struct {
 	Routes    []Route    `yaml:"routes" doc:"Which requests go where. The order does not matter, see docs/routing.md."`
 	Upstreams []Upstream `yaml:"upstreams" doc:"Groups of backends."`
 	Plugins   []Plugin   `yaml:"plugins" doc:"Proxy-Wasm plugins. A bundled plugin needs no entry."`
+	Node      *Node      `yaml:"node" doc:"Who the gateway is, for plugins that ask (docs/properties.md)."`
 	Paths     *Paths     `yaml:"paths" doc:"What becomes of ambiguous request paths."`
 	Admin     *Admin     `yaml:"admin" doc:"The admin API: health, routes, upstreams, plugins. Default: off."`
 	Metrics   *Metrics   `yaml:"metrics" doc:"Metrics of the gateway."`
@@ -212,6 +213,14 @@ type Limits struct {
 	StartTimeout Duration `yaml:"start_timeout" doc:"Longest time to start and configure an instance. Default: 10s."`
 	Body         Size     `yaml:"body" doc:"Most that is buffered of one body. Default: 1MiB."`
 	PauseTimeout Duration `yaml:"pause_timeout" doc:"Longest time that the plugin may hold a request. Default: 30s."`
+}
+
+// Node is who the gateway is.
+type Node struct {
+	Pos      Pos        `yaml:"-"`
+	ID       string     `yaml:"id" doc:"Id of the gateway, the property node.id."`
+	Cluster  string     `yaml:"cluster" doc:"Group of gateways that it belongs to, the property node.cluster."`
+	Metadata *yaml.Node `yaml:"metadata" doc:"Anything else, such as NAMESPACE: a mapping, the properties node.metadata.*."`
 }
 
 // Paths says what becomes of ambiguous request paths.
