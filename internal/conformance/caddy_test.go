@@ -64,7 +64,7 @@ func caddyConfig(t *testing.T, script, backend, protocol string) string {
 		t.Fatal(err)
 	}
 	return `{"apps": {
-		"tls": {"certificates": {"load_pem": [{"certificate": ` + moduletest.Quote(cert) + `, "key": ` + moduletest.Quote(key) + `}]}},
+		"tls": {"disable_storage_clean": true, "certificates": {"load_pem": [{"certificate": ` + moduletest.Quote(cert) + `, "key": ` + moduletest.Quote(key) + `}]}},
 		"loom": {
 			"plugins": {"p": {"path": ` + moduletest.Quote(path) + `, "config": ` + moduletest.Quote(script) + `, "instances": 1}},
 			"upstreams": {"backend": {"protocol": "` + protocol + `", "endpoints": [{"address": "` + backend + `"}]}}

@@ -45,10 +45,14 @@ type setup struct {
 	store *shared.Store
 	// code keeps compiled modules. Default: that of all checks.
 	code *plugin.Code
+	// foreign are the foreign functions of the gateway.
+	foreign plugin.ForeignFunctions
 	// tls serves HTTPS, and HTTP/2 to clients that want it.
 	tls bool
 	// h2c takes HTTP/2 without TLS too, as gRPC clients speak it inside of a cluster.
 	h2c bool
+	// certificates are those of a server that asks for the client's.
+	certificates *certificates
 	// idle leaves the plugins' timers and calls stopped, as in a config that is merely validated.
 	idle bool
 }
@@ -117,7 +121,7 @@ func tryServe(t *testing.T, c setup) (*gateway, error) {
 		return g, err
 	}
 	g.Server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		err := chain(w, r)
+		err := chain(w, sharing(r))
 		if failure := (*httpfilter.Error)(nil); errors.As(err, &failure) {
 			w.WriteHeader(failure.Status)
 		}
@@ -131,7 +135,10 @@ func tryServe(t *testing.T, c setup) (*gateway, error) {
 	if c.around != nil {
 		g.Config.Handler = c.around(g.Config.Handler)
 	}
-	if c.tls {
+	if c.certificates != nil {
+		g.TLS = c.certificates.serving()
+	}
+	if c.tls || c.certificates != nil {
 		g.EnableHTTP2 = true
 		g.StartTLS()
 	} else {
@@ -169,7 +176,7 @@ func (g *gateway) open(t *testing.T, c setup, log *zap.Logger) (httpfilter.Next,
 			meter = g.metrics.Of(spec.Name)
 		}
 		p, err := plugin.Open(context.Background(), spec, plugin.Deps{
-			Code: code, Shared: store, Metrics: meter, Upstreams: lookup, Log: log,
+			Code: code, Shared: store, Metrics: meter, Upstreams: lookup, Foreign: c.foreign, Log: log,
 		})
 		if err != nil {
 			return nil, err
@@ -186,7 +193,7 @@ func (g *gateway) open(t *testing.T, c setup, log *zap.Logger) (httpfilter.Next,
 		t.Cleanup(release)
 		g.release = release
 		g.plugins = slices.Insert(g.plugins, 0, p)
-		filter, rest := httpfilter.New(ctx, httpfilter.Options{Log: log}), next
+		filter, rest := httpfilter.New(ctx, httpfilter.Options{Log: log, About: aboutRequest, LocalCertificate: c.certificates.shown}), next
 		next = func(w http.ResponseWriter, r *http.Request) error { return filter.ServeHTTP(w, r, rest) }
 	}
 	return next, nil

@@ -114,6 +114,7 @@ func localCertificate(r *http.Request) *x509.Certificate {
 	if r.TLS == nil {
 		return nil
 	}
+	defer func() { _ = recover() }() // Caddy's cache is gone when the last config is, and a request may be later
 	for _, c := range caddytls.AllMatchingCertificates(r.TLS.ServerName) {
 		if c.Leaf != nil {
 			return c.Leaf

@@ -1,0 +1,23 @@
+;; Asks for properties as a guest of ABI 0.1.0.
+(module
+  (import "env" "proxy_log" (func $proxy_log (param i32 i32 i32) (result i32)))
+  (import "env" "proxy_get_property" (func $proxy_get_property (param i32 i32 i32 i32) (result i32)))
+  (memory (export "memory") 4)
+  (func (export "proxy_abi_version_0_1_0"))
+  (data (i32.const 16) "request\00path")
+  (data (i32.const 32) "probe: object ?")
+  (data (i32.const 48) "probe: path ?")
+  (global $heap (mut i32) (i32.const 65536))
+  (func (export "malloc") (param $size i32) (result i32)
+    (local $at i32)
+    (local.set $at (global.get $heap))
+    (global.set $heap (i32.and (i32.add (i32.add (global.get $heap) (local.get $size)) (i32.const 7)) (i32.const -8)))
+    (local.get $at))
+  ;; say logs a text whose last byte becomes a status of one digit.
+  (func $say (param $text i32) (param $len i32) (param $status i32)
+    (i32.store8 (i32.add (local.get $text) (i32.sub (local.get $len) (i32.const 1))) (i32.add (i32.const 48) (local.get $status)))
+    (drop (call $proxy_log (i32.const 2) (local.get $text) (local.get $len))))
+  (func (export "proxy_on_request_headers") (param $id i32) (param $n i32) (result i32)
+    (call $say (i32.const 32) (i32.const 15) (call $proxy_get_property (i32.const 16) (i32.const 7) (i32.const 8) (i32.const 12)))
+    (call $say (i32.const 48) (i32.const 13) (call $proxy_get_property (i32.const 16) (i32.const 12) (i32.const 8) (i32.const 12)))
+    (i32.const 0)))
