@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 // backend is a real server, HTTP/1.1 and HTTP/2 on one port, that answers as the scenario says and keeps what it saw.
@@ -20,6 +21,7 @@ type backend struct {
 	seen     []seenRequest
 	wait     func(expr string, times int) // for lines of the guests' log
 	over     chan struct{}                // closed when the scenario is
+	arrived  chan struct{}                // closed at the next request
 }
 
 type seenRequest struct {
@@ -33,7 +35,7 @@ func newBackend(t *testing.T) *backend {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &backend{listener: l, scenario: &scenario{}, over: make(chan struct{})}
+	b := &backend{listener: l, scenario: &scenario{}, over: make(chan struct{}), arrived: make(chan struct{})}
 	server := &http.Server{Handler: b, Protocols: new(http.Protocols)}
 	server.Protocols.SetHTTP1(true)
 	server.Protocols.SetUnencryptedHTTP2(true)
@@ -62,6 +64,24 @@ func (b *backend) saw() []string {
 		lines = append(lines, r.lines...)
 	}
 	return lines
+}
+
+// await waits for a request with a path.
+func (b *backend) await(path string) bool {
+	late := time.After(patience)
+	for {
+		b.mu.Lock()
+		there, arrived := slices.ContainsFunc(b.seen, func(r seenRequest) bool { return r.path == path }), b.arrived
+		b.mu.Unlock()
+		if there {
+			return true
+		}
+		select {
+		case <-arrived:
+		case <-late:
+			return false
+		}
+	}
 }
 
 // ServeHTTP implements http.Handler.
@@ -103,6 +123,8 @@ func (b *backend) keep(s *scenario, r *http.Request) {
 	defer b.mu.Unlock()
 	if b.scenario == s {
 		b.seen = append(b.seen, seenRequest{r.URL.Path, lines})
+		close(b.arrived)
+		b.arrived = make(chan struct{})
 	}
 }
 

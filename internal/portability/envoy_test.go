@@ -47,7 +47,7 @@ func newEnvoy(t *testing.T, path string, scenarios []*scenario) *gateway {
 	g := &gateway{name: "envoy", backend: newBackend(t), addresses: map[string]string{}}
 	listeners := make([]object, len(scenarios))
 	for i, s := range scenarios {
-		listeners[i] = envoyListener(t, s)
+		listeners[i] = envoyListener(s)
 	}
 	g.process = envoyProcess(t, path, listeners, g.backend.address())
 	g.process.start(t)
@@ -65,6 +65,7 @@ func envoyProcess(t *testing.T, path string, listeners []object, backend string)
 			envoyCluster("backend", backend, object{}),
 			envoyCluster("backend-h2", backend, object{"http2_protocol_options": object{}}),
 			envoyCluster("refused", "127.0.0.1:1", object{}),
+			envoyCluster("refused-h2", "127.0.0.1:1", object{"http2_protocol_options": object{}}),
 		}},
 	}
 	text, err := yaml.Marshal(config)
@@ -115,11 +116,10 @@ func envoyCluster(name, address string, protocol object) object {
 	}
 }
 
-func envoyListener(t *testing.T, s *scenario) object {
-	t.Helper()
+func envoyListener(s *scenario) object {
 	var filters []object
 	for _, g := range s.Plugins {
-		filters = append(filters, object{"name": g.name, "typed_config": envoyPlugin(t, g)})
+		filters = append(filters, object{"name": g.name, "typed_config": envoyPlugin(g)})
 	}
 	filters = append(filters, object{"name": "router", "typed_config": typed("envoy.extensions.filters.http.router.v3.Router", object{"suppress_envoy_headers": true})})
 	manager := typed("envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager", object{
@@ -137,13 +137,12 @@ func envoyListener(t *testing.T, s *scenario) object {
 	}
 }
 
-func envoyPlugin(t *testing.T, g guest) object {
-	t.Helper()
+func envoyPlugin(g guest) object {
 	text := func(value string) object {
 		return typed("google.protobuf.StringValue", object{"value": value})
 	}
 	policy := map[string]string{"": "FAIL_RELOAD", "reload": "FAIL_RELOAD", "closed": "FAIL_CLOSED", "open": "FAIL_OPEN"}[g.FailurePolicy]
-	vm := object{"vm_id": g.name, "runtime": "envoy.wasm.runtime.v8", "code": object{"local": object{"filename": g.module(t)}}}
+	vm := object{"vm_id": g.name, "runtime": "envoy.wasm.runtime.v8", "code": object{"local": object{"filename": g.file}}}
 	if g.VMConfig != "" {
 		vm["configuration"] = text(g.VMConfig)
 	}

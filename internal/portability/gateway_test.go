@@ -1,6 +1,7 @@
 package portability
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"strings"
@@ -93,6 +94,9 @@ func (g *gateway) finish(s *scenario) []string {
 		ready = count(s.Await, max(s.Times, 1))
 	}
 	err := g.process.await(s.Plugins, ready)
+	if s.Call != "" && !g.backend.await(s.Call) {
+		err = errors.New("the plugin's call did not come")
+	}
 	g.barrier()
 	var lines []string
 	for _, l := range g.backend.saw() {

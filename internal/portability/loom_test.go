@@ -46,10 +46,11 @@ func freeAddress(t *testing.T) string {
 	return l.Addr().String()
 }
 
+// loomProcess is a Loom whose home is where its binary is, so that all of them find what the first has compiled.
 func loomProcess(t *testing.T, path, dir string, args ...string) *process {
 	t.Helper()
 	p := newProcess(path, args...)
-	home := t.TempDir()
+	home := filepath.Dir(path)
 	p.cmd.Dir = dir
 	p.cmd.Env = append(p.cmd.Env, "HOME="+home, "XDG_CONFIG_HOME="+home, "XDG_DATA_HOME="+home, "CADDY_ADMIN="+freeAddress(t))
 	p.parse = func(_ int, line string) (guestLine, bool) { return parseLoom(line) }
@@ -75,7 +76,7 @@ func loomFolder(t *testing.T, address, backend string, scenarios []*scenario) st
 		var names []string
 		for _, g := range s.Plugins {
 			names = append(names, g.name)
-			plugins = append(plugins, loomPlugin(t, g))
+			plugins = append(plugins, loomPlugin(g))
 		}
 		routes = append(routes, object{"id": s.Name, "hosts": []string{s.host()}, "path": "/*", "upstream": s.Upstream, "plugins": names})
 	}
@@ -86,6 +87,7 @@ func loomFolder(t *testing.T, address, backend string, scenarios []*scenario) st
 			{"name": "backend", "endpoints": []string{backend}},
 			{"name": "backend-h2", "endpoints": []string{backend}, "protocol": "h2c"},
 			{"name": "refused", "endpoints": []string{"127.0.0.1:1"}},
+			{"name": "refused-h2", "endpoints": []string{"127.0.0.1:1"}, "protocol": "h2c"},
 		},
 	})
 	if err != nil {
@@ -98,9 +100,8 @@ func loomFolder(t *testing.T, address, backend string, scenarios []*scenario) st
 	return dir
 }
 
-func loomPlugin(t *testing.T, g guest) object {
-	t.Helper()
-	plugin := object{"name": g.name, "path": g.module(t), "config": g.config(), "instances": 1}
+func loomPlugin(g guest) object {
+	plugin := object{"name": g.name, "path": g.file, "config": g.config(), "instances": 1}
 	for key, value := range map[string]string{"vm_config": g.VMConfig, "root_id": g.RootID, "failure_policy": g.FailurePolicy} {
 		if value != "" {
 			plugin[key] = value

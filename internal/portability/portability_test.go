@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -27,8 +28,9 @@ func TestPortability(t *testing.T) {
 	loom := buildLoom(t)
 	areas, reasons := readAll(t)
 	together, alone := pick(areas)
+	all := append(together, barrierScenario())
+	build(t, slices.Concat(all, alone))
 	t.Run("running", func(t *testing.T) {
-		all := append(together, barrierScenario())
 		gateways := [2]*gateway{newEnvoy(t, envoy, all), newLoom(t, loom, all)}
 		for _, s := range together {
 			t.Run(s.Name, func(t *testing.T) { compareRuns(t, s, gateways) })

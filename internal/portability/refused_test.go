@@ -11,7 +11,7 @@ import (
 
 func envoyRefuses(t *testing.T, path string, s *scenario) []string {
 	t.Helper()
-	p := envoyProcess(t, path, []object{envoyListener(t, s)}, newBackend(t).address())
+	p := envoyProcess(t, path, []object{envoyListener(s)}, newBackend(t).address())
 	p.parse = func(_ int, line string) (guestLine, bool) { return parseEnvoy(line) }
 	p.start(t)
 	g := gateway{process: p, addresses: map[string]string{}}

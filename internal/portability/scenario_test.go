@@ -2,6 +2,7 @@ package portability
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -10,6 +11,8 @@ import (
 	"testing"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/loom-gateway/loom/internal/guestbuild"
 )
 
 // area is a file of scenarios.
@@ -28,10 +31,11 @@ type scenario struct {
 	Answers  map[string]answer `yaml:"answers"`  // of the backend by path; "*" is the rest
 	Requests []request         `yaml:"requests"` // default: one GET /
 	NoTalk   bool              `yaml:"no_requests"`
-	Await    string            `yaml:"await"`   // the guests' log line that is the end; default: each stream's last callback
-	Times    int               `yaml:"times"`   // how often it comes; default 1
-	Mask     []string          `yaml:"mask"`    // expressions; what their group matches is not compared
-	Refused  bool              `yaml:"refused"` // the gateway must not start with these plugins
+	Await    string            `yaml:"await"`         // the guests' log line that is the end; default: each stream's last callback
+	Times    int               `yaml:"times"`         // how often it comes; default 1
+	Call     string            `yaml:"await_backend"` // path of a call of a plugin's own that is the end
+	Mask     []string          `yaml:"mask"`          // expressions; what their group matches is not compared
+	Refused  bool              `yaml:"refused"`       // the gateway must not start with these plugins
 
 	differences []difference
 }
@@ -39,7 +43,7 @@ type scenario struct {
 // guest is a plugin of a scenario. The probe, unless a module is named.
 type guest struct {
 	Script        string `yaml:"script"`
-	Module        string `yaml:"module"` // relative to the repository
+	Module        string `yaml:"module"` // relative to the repository: a .wasm, or the folder of a plugin in Go
 	Config        string `yaml:"config"`
 	VMConfig      string `yaml:"vm_config"`
 	RootID        string `yaml:"root_id"`
@@ -47,6 +51,7 @@ type guest struct {
 	BodyUnderHead bool   `yaml:"allow_on_headers_stop_iteration"`
 
 	name string
+	file string
 }
 
 // request is what the client sends.
@@ -190,17 +195,35 @@ func (s *scenario) complete() error {
 	return nil
 }
 
-func (g guest) module(t *testing.T) string {
+// build gives every plugin its file. What is written in Go is compiled, once.
+func build(t *testing.T, scenarios []*scenario) {
 	t.Helper()
-	path := g.Module
-	if path == "" {
-		path = "plugins/probe/probe.wasm"
+	files := map[string]string{}
+	for _, s := range scenarios {
+		for i := range s.Plugins {
+			g := &s.Plugins[i]
+			path := filepath.Join("../..", cmp.Or(g.Module, "plugins/probe/probe.wasm"))
+			if files[path] == "" {
+				files[path] = moduleFile(t, path)
+			}
+			g.file = files[path]
+		}
 	}
-	path, err := filepath.Abs("../../" + path)
+}
+
+func moduleFile(t *testing.T, path string) string {
+	t.Helper()
+	file, err := filepath.Abs(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return path
+	if info, err := os.Stat(file); err == nil && info.IsDir() {
+		file = filepath.Join(t.TempDir(), "guest.wasm")
+		if err := os.WriteFile(file, guestbuild.Go(t, path), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return file
 }
 
 func (g guest) config() string { return g.Script + g.Config }

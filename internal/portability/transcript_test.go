@@ -13,7 +13,7 @@ import (
 
 // What each gateway adds or takes for itself, whatever a plugin does. docs/portability.md names them.
 var ownHeaders = []string{
-	"accept-encoding", "alt-svc", "connection", "date", "server", "transfer-encoding", "trailer", "via",
+	"accept-encoding", "alt-svc", "connection", "date", "grpc-accept-encoding", "server", "transfer-encoding", "trailer", "via",
 	"x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-request-id",
 }
 
@@ -146,7 +146,7 @@ func (n *numbering) callback(plugin, text string) string {
 	}
 	a, b := m[3], m[4]
 	switch m[1] {
-	case "request_headers", "response_headers", "http_call_response":
+	case "request_headers", "response_headers", "http_call_response", "grpc_initial":
 		a = "…" // how many headers: each gateway adds some of its own
 	}
 	return fmt.Sprintf("> %s %s %s %s", m[1], n.contexts[key], a, b)
