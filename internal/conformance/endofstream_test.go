@@ -34,7 +34,7 @@ func endOfStream(s *suite) {
 		g.wantEnds(t, 1)
 	})
 	s.check("E-04", 2, "on_done = 0 of a stream does not delay its on_delete", func(t *testing.T) {
-		g := serve(t, setup{plugins: []plugin.Spec{probe("done: return 0")}})
+		g := serve(t, setup{plugins: []plugin.Spec{probe("done: return 0", func(s *plugin.Spec) { s.Limits.DoneTimeout = time.Millisecond })}})
 		g.do(t, "GET", "/", nil)
 		g.wantEnds(t, 1)
 	})
