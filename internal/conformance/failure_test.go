@@ -258,7 +258,7 @@ func capabilities(s *suite) {
 			!strings.Contains(err.Error(), `did you mean "proxy_http_call"`) {
 			t.Errorf("an unknown name: %v", err)
 		}
-		_, answers := wasiAnswers(t, only("proxy_log", "proxy_on_vm_start", "proxy_on_configure", "proxy_on_context_create", "args_get"))
+		_, answers := wasiAnswers(t, only("proxy_log", "proxy_on_request_headers", "args_get"))
 		answers(t, "args_get 0", "random_get empty 76", "environ_sizes_get 76", "clock_time_get 0 76")
 	})
 }
