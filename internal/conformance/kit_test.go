@@ -43,8 +43,6 @@ type setup struct {
 	around func(http.Handler) http.Handler
 	// store is what the plugins share. Default: a new one.
 	store *shared.Store
-	// code keeps compiled modules. Default: that of all checks.
-	code *plugin.Code
 	// foreign are the foreign functions of the gateway.
 	foreign plugin.ForeignFunctions
 	// tls serves HTTPS, and HTTP/2 to clients that want it.
@@ -151,10 +149,6 @@ func tryServe(t *testing.T, c setup) (*gateway, error) {
 // open loads the plugins and builds the chain from its end.
 func (g *gateway) open(t *testing.T, c setup, log *zap.Logger) (httpfilter.Next, error) {
 	t.Helper()
-	code := c.code
-	if code == nil {
-		code = compiled
-	}
 	store, lookup := c.store, lookupOf(t, c.upstreams)
 	if store == nil {
 		store = shared.NewStore()
@@ -176,7 +170,7 @@ func (g *gateway) open(t *testing.T, c setup, log *zap.Logger) (httpfilter.Next,
 			meter = g.metrics.Of(spec.Name)
 		}
 		p, err := plugin.Open(context.Background(), spec, plugin.Deps{
-			Code: code, Shared: store, Metrics: meter, Upstreams: lookup, Foreign: c.foreign, Log: log,
+			Code: compiled, Shared: store, Metrics: meter, Upstreams: lookup, Foreign: c.foreign, Log: log,
 		})
 		if err != nil {
 			return nil, err

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"testing"
 
+	"github.com/loom-gateway/loom/internal/guestbuild"
 	"github.com/loom-gateway/loom/internal/plugin"
 	"github.com/loom-gateway/loom/internal/proxywasm"
 )
@@ -25,7 +26,7 @@ func TestLoadErrors(t *testing.T) {
 		"memory from outside":      {rawSpec(t, "importmemory"), []string{"env.memory", "--import-memory"}},
 		"dynamic linking":          {rawSpec(t, "dynamic"), []string{"table", "dynamic linking"}},
 		"a program":                {rawSpec(t, "program"), []string{"proxy_abi_version_", "cdylib", "c-shared", "reactor"}},
-		"a Go program":             {spec(buildGo(t, "testdata/reader", "exe")), []string{"no _initialize", "-buildmode=c-shared"}},
+		"a Go program":             {spec(guestbuild.Go(t, "testdata/reader", "-buildmode=exe")), []string{"no _initialize", "-buildmode=c-shared"}},
 		"constructors":             {rawSpec(t, "uninitialised"), []string{"proxy_on_context_create", "no _initialize", "-mexec-model=reactor"}},
 		"a plugin for TCP":         {rawSpec(t, "tcp"), []string{"proxy_on_downstream_data", "proxy_on_new_connection", "Loom runs HTTP filters"}},
 		"too much memory":          {rawSpec(t, "bigmemory"), []string{"2000 pages", "limits.memory"}},

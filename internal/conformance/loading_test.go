@@ -9,6 +9,7 @@ import (
 
 	"github.com/loom-gateway/loom/internal/plugin"
 	"github.com/loom-gateway/loom/internal/proxywasm"
+	"github.com/loom-gateway/loom/internal/shared"
 	"github.com/loom-gateway/loom/internal/upstream"
 )
 
@@ -155,14 +156,22 @@ func brokenModules(s *suite) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		c := setup{code: code, plugins: []plugin.Spec{rawSpec(t, "bare")}}
-		serve(t, c)
+		load := func(name string, pages uint32) *plugin.Plugin {
+			spec := rawSpec(t, "bare", func(s *plugin.Spec) { s.Name, s.Limits.MemoryPages = name, pages })
+			p, err := plugin.Open(t.Context(), spec, plugin.Deps{Code: code, Shared: shared.NewStore()})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return p
+		}
+		old := load("old", 16)
 		// What is compiled is written to the folder. After it is gone, only a new compilation would bring it back.
 		if err := os.RemoveAll(folder); err != nil {
 			t.Fatal(err)
 		}
-		other := rawSpec(t, "bare", func(s *plugin.Spec) { s.Name = "other"; s.Limits.MemoryPages = 16 })
-		serve(t, setup{code: code, plugins: []plugin.Spec{other}})
+		t.Cleanup(load("another handler", 32).Close)
+		old.Close()
+		t.Cleanup(load("after a reload", 64).Close)
 		if _, err := os.Stat(folder); !os.IsNotExist(err) {
 			t.Errorf("the module was compiled again (%v)", err)
 		}

@@ -9,6 +9,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/loom-gateway/loom/internal/guestbuild"
 	"github.com/loom-gateway/loom/internal/httpfilter"
 	"github.com/loom-gateway/loom/internal/plugin"
 	"github.com/loom-gateway/loom/internal/shared"
@@ -59,7 +60,7 @@ func soak(s *suite) {
 		rateLimit, _ := plugins.Bundled("rate-limit")
 		for _, spec := range []plugin.Spec{
 			{Name: "rate-limit", Code: rateLimit, Instances: 1, Config: `{"requests_per_second": 1e9, "key": "header:X-Api-Key"}`},
-			{Name: "reader", Code: buildGo(t, "testdata/reader", "c-shared"), Instances: 1},
+			{Name: "reader", Code: guestbuild.Go(t, "testdata/reader"), Instances: 1},
 		} {
 			t.Run(spec.Name, func(t *testing.T) {
 				// A kilobyte left behind by each request would be 6 MB more.

@@ -4,8 +4,6 @@ import (
 	"context"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -13,6 +11,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 
 	_ "github.com/loom-gateway/loom/caddyfile"
+	"github.com/loom-gateway/loom/internal/guestbuild"
 	"github.com/loom-gateway/loom/internal/plugin"
 	"github.com/loom-gateway/loom/internal/proxywasm"
 	"github.com/loom-gateway/loom/internal/upstream"
@@ -95,31 +94,12 @@ func startFunctions(s *suite) {
 		refused(t, rawSpec(t, "start", patch(t, "_initialize", "_initialise"), env("A=1", "B=2", "C=3")), "proc_exit(3)", "_start")
 	})
 	s.check("S-12", 1, "a module that Go built for wasip1 as c-shared starts", func(t *testing.T) {
-		code := addHeader(t)
+		code := guestbuild.Go(t, "../../plugins/add-header")
 		g := serve(t, setup{plugins: []plugin.Spec{{Name: "add-header", Code: code, Instances: 1, Config: `{"response": {"set": {"x-go": "yes"}}}`}}})
 		if a := g.do(t, "GET", "/", nil); a.header.Get("X-Go") != "yes" {
 			t.Errorf("the client got %d %v", a.status, a.header)
 		}
 	})
-}
-
-// addHeader builds the Go sample plugin as its README says.
-func addHeader(t *testing.T) []byte {
-	t.Helper()
-	return buildGo(t, "../../plugins/add-header", "c-shared")
-}
-
-// buildGo builds a Go guest.
-func buildGo(t *testing.T, folder, mode string) []byte {
-	t.Helper()
-	file := filepath.Join(t.TempDir(), "guest.wasm")
-	build := exec.Command("go", "build", "-ldflags=-s -w", "-trimpath", "-buildmode="+mode, "-o", file, ".")
-	build.Dir = folder
-	build.Env = append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm", "GOFLAGS=")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("building %s: %v\n%s", folder, err, out)
-	}
-	return readFile(t, file)
 }
 
 func whileStarting(s *suite) {

@@ -8,6 +8,7 @@ import (
 
 	"go.uber.org/zap/zapcore"
 
+	"github.com/loom-gateway/loom/internal/guestbuild"
 	"github.com/loom-gateway/loom/internal/plugin"
 )
 
@@ -130,7 +131,7 @@ func wasi(s *suite) {
 // goSleeps lets Go's runtime, which does not take an error of poll_oneoff, sleep a little at its start and too long in a callback.
 func goSleeps(t *testing.T) {
 	t.Helper()
-	code := buildGo(t, "testdata/reader", "c-shared")
+	code := guestbuild.Go(t, "testdata/reader")
 	short := plugin.Spec{Name: "reader", Code: code, Instances: 1, Env: map[string]string{"SLEEP_START": "20ms", "SLEEP_REQUEST": "20ms"}}
 	g := serve(t, setup{plugins: []plugin.Spec{short}})
 	if a := g.do(t, "GET", "/", nil, "X-Api-Key", "k"); a.status != 200 {
