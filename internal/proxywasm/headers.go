@@ -28,7 +28,7 @@ func (in *Instance) change(p params) (HeaderMap, abi.Status) {
 	case (m == nil || !writable) && in.module.options.Profile.refusesAbsentMaps():
 		return nil, in.refuse(abi.StatusBadArgument, "the map cannot be changed in this phase")
 	case m == nil || !writable:
-		in.warnOnce("the map cannot be changed in this phase; the change was dropped")
+		in.omit("the map cannot be changed in this phase; the change was dropped")
 		return nil, abi.StatusOK
 	}
 	return m, abi.StatusOK
@@ -75,7 +75,7 @@ func (in *Instance) setHeaderMapPairs(p params) abi.Status {
 	}
 	pairs, err := abi.DecodePairs(data)
 	if err != nil {
-		in.warnOnce("proxy_set_header_map_pairs was given a " + err.Error() + "; it was read as an empty one")
+		in.omit("proxy_set_header_map_pairs was given a " + err.Error() + "; it was read as an empty one")
 	}
 	if in.module.options.Profile.mergesPairs() {
 		for _, pair := range pairs {
@@ -142,7 +142,7 @@ func (in *Instance) removeHeaderMapValue(p params) abi.Status {
 // leftOut reports what a map could not take. The guest is answered OK: Rust's SDK panics on anything else.
 func (in *Instance) leftOut(refused string) {
 	if refused != "" {
-		in.warnOnce(refused)
+		in.omit(refused)
 	}
 }
 

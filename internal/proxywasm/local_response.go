@@ -22,21 +22,21 @@ func (in *Instance) sendLocalResponse(p params) abi.Status {
 	case p.u32(0) > maxReplyStatus && profile.refusesOddReplies():
 		return in.refuse(abi.StatusBadArgument, "the status has more than three digits")
 	case s == nil || s.finished:
-		in.warnOnce("there is no stream that could be answered; nothing was sent")
+		in.omit("there is no stream that could be answered; nothing was sent")
 		return abi.StatusOK
 	case s.replied:
-		in.warnOnce("the stream has been answered already; the first answer counts")
+		in.omit("the stream has been answered already; the first answer counts")
 		return abi.StatusOK
 	case !s.mayReply(profile):
 		return in.refuse(abi.StatusBadArgument, "a plugin may answer from on_request_headers, on_request_body and on_response_headers only")
 	}
 	pairs, err := abi.DecodePairs(headers)
 	if err != nil {
-		in.warnOnce("proxy_send_local_response was given a " + err.Error() + " as headers; they were left out")
+		in.omit("proxy_send_local_response was given a " + err.Error() + " as headers; they were left out")
 	}
 	code := p.u32(0)
 	if code < minReplyStatus || code > maxReplyStatus {
-		in.warnOnce("the status is not one of 200 to 999; 500 was sent instead")
+		in.omit("the status is not one of 200 to 999; 500 was sent instead")
 		code = 500
 	}
 	s.replied = true

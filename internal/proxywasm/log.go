@@ -86,6 +86,3 @@ func (in *Instance) logLevel() abi.LogLevel {
 	}
 	return level
 }
-
-// warnOnce records what the running hostcall leaves out although it answers OK.
-func (in *Instance) warnOnce(reason string) { _ = in.refuse(abi.StatusOK, reason) }

@@ -113,7 +113,7 @@ func (in *Instance) storeProperty(path abi.PropertyPath, value []byte) {
 	switch {
 	case at.stream != nil && at.stream.ex != nil:
 		if at.stream.ex.SetProperty(path, value) != abi.StatusOK {
-			in.warnOnce("proxy_set_property was refused: too many properties, or a read-only one")
+			in.omit("proxy_set_property was refused: too many properties, or a read-only one")
 		}
 	case at.plugin != nil && len(at.plugin.properties) < maxPluginProperties:
 		if at.plugin.properties == nil {

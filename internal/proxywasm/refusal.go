@@ -40,6 +40,9 @@ func (in *Instance) refuseAbout(status abi.Status, reason string, about []byte) 
 	return status
 }
 
+// omit records what the running hostcall leaves out although it answers OK.
+func (in *Instance) omit(reason string) { _ = in.refuse(abi.StatusOK, reason) }
+
 // maxAbout is how much of a name is repeated in a report, in bytes.
 const maxAbout = 256
 
