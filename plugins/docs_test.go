@@ -4,12 +4,11 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"testing"
 
+	"github.com/loom-gateway/loom/internal/guestbuild"
 	"github.com/loom-gateway/loom/internal/plugin"
 )
 
@@ -47,49 +46,10 @@ func TestDocsListEveryPlugin(t *testing.T) {
 	}
 }
 
-// followDocs does what a section says: runs its shell blocks and writes the files that it shows, each behind a line with the
-// name, in their order. It returns the module that was built.
+// followDocs builds the plugin of a section.
 func followDocs(t *testing.T, section string) []byte {
 	t.Helper()
-	folder := t.TempDir()
-	run := exec.Command("bash", "-euo", "pipefail")
-	run.Dir = folder
-	run.Env = append(os.Environ(), "GOFLAGS=")
-	run.Stdin = strings.NewReader(steps(t, section))
-	if out, err := run.CombinedOutput(); err != nil {
-		t.Fatalf("following %q: %v\n%s", section, err, out)
-	}
-	code, err := os.ReadFile(filepath.Join(folder, "greet", "greet.wasm"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return code
-}
-
-// steps turns a section into a shell script.
-func steps(t *testing.T, section string) string {
-	t.Helper()
-	page, err := os.ReadFile("../docs/plugins.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, text, found := strings.Cut(string(page), "\n## "+section+"\n")
-	if !found {
-		t.Fatalf("docs/plugins.md has no section %q", section)
-	}
-	text, _, _ = strings.Cut(text, "\n## ")
-	var script strings.Builder
-	for _, block := range regexp.MustCompile("(?s)(?:`([^`\n]+)`:\n\n)?```([a-z]+)\n(.*?)```").FindAllStringSubmatch(text, -1) {
-		switch name, language, body := block[1], block[2], block[3]; {
-		case name != "":
-			script.WriteString("mkdir -p $(dirname " + name + ")\ncat > " + name + " <<'END_OF_FILE'\n" + body + "END_OF_FILE\n")
-		case language == "sh":
-			script.WriteString(body)
-		default:
-			t.Errorf("section %q has a block of %s that is neither a file nor a command", section, language)
-		}
-	}
-	return script.String()
+	return guestbuild.Docs(t, "../docs/plugins.md", section)
 }
 
 // testGreet tests the plugin that every section builds.

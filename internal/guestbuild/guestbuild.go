@@ -1,4 +1,4 @@
-// Package guestbuild builds guests for tests with what every developer has: Go.
+// Package guestbuild builds guests for tests, as the docs tell authors to build theirs.
 package guestbuild
 
 import (
