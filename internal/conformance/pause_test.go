@@ -95,8 +95,10 @@ func testHeadersHeld(t *testing.T) {
 	g.wantNot(t, "> request_body")
 
 	// The client may be silent after its headers.
-	silent := serve(t, setup{plugins: probes(lines(append(byTick("continue 0"), "request_headers: return 1")...), bodiesOfPausedHeaders),
-		backend: func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusAccepted) }})
+	silent := serve(t, setup{
+		plugins: probes(lines(append(byTick("continue 0"), "request_headers: return 1")...), bodiesOfPausedHeaders),
+		backend: func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusAccepted) },
+	})
 	from, to := io.Pipe()
 	defer func() { _ = to.Close() }()
 	if a := silent.do(t, http.MethodPost, "/", from); a.status != http.StatusAccepted {
