@@ -51,6 +51,16 @@ func canonical(dst, name []byte) {
 	}
 }
 
+// canonicalKey is a guest's name as http.Header has it. net/http takes it as it is: one string per field, not two.
+func canonicalKey(name []byte) string {
+	var buf [64]byte
+	if len(name) > len(buf) {
+		return textproto.CanonicalMIMEHeaderKey(string(name))
+	}
+	canonical(buf[:len(name)], name)
+	return string(buf[:len(name)])
+}
+
 func appendPairs(dst []abi.Pair, h http.Header) []abi.Pair {
 	from := len(dst)
 	for name, values := range h {

@@ -93,19 +93,19 @@ func (m *requestHeaders) Add(name, value []byte) string { return m.put(name, val
 func (m *requestHeaders) Set(name, value []byte) string { return m.put(name, value, http.Header.Set) }
 
 func (m *requestHeaders) put(name, value []byte, put func(http.Header, string, string)) (refused string) {
-	n, v := strings.ToLower(string(name)), string(value)
+	key, v := canonicalKey(name), string(value)
 	switch {
-	case isPseudo(n):
-		return m.setPseudo(n, v)
-	case n == "transfer-encoding":
+	case strings.HasPrefix(key, ":") || key == "Host":
+		return m.setPseudo(strings.ToLower(key), v)
+	case key == "Transfer-Encoding":
 		return badFraming
-	case n == "content-length":
+	case key == "Content-Length":
 		return m.setLength(v)
 	}
-	if refused := check(n, v); refused != "" {
+	if refused := check(key, v); refused != "" {
 		return refused
 	}
-	put(m.request.Header, n, v)
+	put(m.request.Header, key, v)
 	return ""
 }
 

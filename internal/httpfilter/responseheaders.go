@@ -38,19 +38,19 @@ func (m *responseHeaders) Add(name, value []byte) string { return m.put(name, va
 func (m *responseHeaders) Set(name, value []byte) string { return m.put(name, value, http.Header.Set) }
 
 func (m *responseHeaders) put(name, value []byte, put func(http.Header, string, string)) (refused string) {
-	n, v := strings.ToLower(string(name)), string(value)
+	key, v := canonicalKey(name), string(value)
 	switch {
-	case strings.HasPrefix(n, ":"):
-		return m.setPseudo(n, v)
-	case n == "transfer-encoding":
+	case strings.HasPrefix(key, ":"):
+		return m.setPseudo(strings.ToLower(key), v)
+	case key == "Transfer-Encoding":
 		return badFraming
-	case n == "content-length":
+	case key == "Content-Length":
 		return m.setLength(v)
 	}
-	if refused := check(n, v); refused != "" {
+	if refused := check(key, v); refused != "" {
 		return refused
 	}
-	put(m.header, n, v)
+	put(m.header, key, v)
 	return ""
 }
 
