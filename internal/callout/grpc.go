@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"time"
 
 	"golang.org/x/net/http/httpguts"
 	"google.golang.org/grpc/codes"
@@ -242,7 +241,7 @@ func (x *grpcExchange) messages(res *http.Response, h proxywasm.GRPCHandler) err
 
 // failure is the status behind an error. Where the deadline has ended the call, it is the reason whatever the error says.
 func (x *grpcExchange) failure(err error) grpcwire.Status {
-	if deadline, ok := x.ctx.Deadline(); ok && !time.Now().Before(deadline) {
+	if isOver(x.ctx) {
 		err = context.DeadlineExceeded
 	}
 	return grpcwire.FromError(err)

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/loom-gateway/loom/internal/proxywasm"
 	"github.com/loom-gateway/loom/internal/proxywasm/abi"
@@ -46,15 +47,13 @@ func send(u *upstream.Upstream, req *http.Request) proxywasm.HTTPCallResult {
 	defer call.End()
 	res, err := call.RoundTrip(req)
 	if err != nil {
-		return failed(err, dispatchStatus(err))
+		return failed(err, dispatchStatus(err), isOver(req.Context()))
 	}
 	defer func() { _ = res.Body.Close() }()
 	body, err := io.ReadAll(io.LimitReader(res.Body, maxBody+1))
 	switch {
-	case isTimeout(err):
-		return failed(err, "timeout")
 	case err != nil:
-		return failed(err, "reader failure")
+		return failed(err, "reader failure", isOver(req.Context()))
 	case len(body) > maxBody:
 		return proxywasm.HTTPCallResult{
 			Failure: "the response is larger than " + strconv.Itoa(maxBody) + " bytes", Dispatch: "reader failure",
@@ -66,10 +65,10 @@ func send(u *upstream.Upstream, req *http.Request) proxywasm.HTTPCallResult {
 }
 
 // failed is the answer of a call without a response: 504 after a timeout, else 503, as plugins know it from Envoy.
-func failed(err error, dispatch string) proxywasm.HTTPCallResult {
+func failed(err error, dispatch string, timeout bool) proxywasm.HTTPCallResult {
 	status, text := http.StatusServiceUnavailable, "upstream connect error or disconnect"
-	if isTimeout(err) {
-		status, text = http.StatusGatewayTimeout, "upstream request timeout"
+	if timeout {
+		status, text, dispatch = http.StatusGatewayTimeout, "upstream request timeout", "timeout"
 	}
 	return proxywasm.HTTPCallResult{
 		Headers: []abi.Pair{
@@ -81,9 +80,10 @@ func failed(err error, dispatch string) proxywasm.HTTPCallResult {
 	}
 }
 
-// isTimeout reports whether the call's own time is over. A connection that could not be made in its time is none.
-func isTimeout(err error) bool {
-	return errors.Is(err, context.DeadlineExceeded) && !upstream.IsDialError(err)
+// isOver reports whether the call's own time is over. Then that is the reason, whatever the error says.
+func isOver(ctx context.Context) bool {
+	deadline, ok := ctx.Deadline()
+	return ok && !time.Now().Before(deadline)
 }
 
 // dispatchStatus says what went wrong in the words of Kong's host.
@@ -96,8 +96,6 @@ func dispatchStatus(err error) string {
 		resolver    *net.DNSError
 	)
 	switch {
-	case isTimeout(err):
-		return "timeout"
 	case errors.As(err, &resolver):
 		return "resolver failure"
 	case errors.As(err, &certificate), errors.As(err, &authority), errors.As(err, &record), errors.As(err, &alert),
