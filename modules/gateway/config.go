@@ -121,7 +121,8 @@ type PluginAllow struct {
 	// (`proxy_on_request_headers`) by the ABI's names. Default: all.
 	Functions []string `json:"functions,omitempty"`
 
-	// Addresses (host:port) that the plugin may call besides the upstreams of the config. Default: none.
+	// Addresses (host:port) that the plugin may call besides the upstreams of the config: as `host:port`, as
+	// `https://host:port`, or in Istio's and Higress' form `outbound|PORT||HOST`. Default: none.
 	Addresses []string `json:"addresses,omitempty"`
 }
 

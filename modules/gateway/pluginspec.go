@@ -9,6 +9,7 @@ import (
 
 	"github.com/loom-gateway/loom/internal/plugin"
 	"github.com/loom-gateway/loom/internal/proxywasm"
+	"github.com/loom-gateway/loom/internal/upstream"
 	"github.com/loom-gateway/loom/plugins"
 )
 
@@ -38,6 +39,9 @@ func (p *Plugin) spec(name string) (plugin.Spec, error) {
 	}
 	if p.Allow != nil {
 		s.Allow = plugin.Allow{Functions: p.Allow.Functions, Addresses: p.Allow.Addresses}
+		if err := checkDirect(p.Allow.Addresses); err != nil {
+			return s, err
+		}
 	}
 	if err := p.checkWords(); err != nil {
 		return s, err
@@ -64,6 +68,20 @@ func (p *Plugin) checkWords() error {
 	} {
 		if setting.value != "" && !slices.Contains(setting.words, setting.value) {
 			return fmt.Errorf("unknown %s %q: write one of %q", setting.name, setting.value, setting.words)
+		}
+	}
+	return nil
+}
+
+// checkDirect refuses what is no address that a plugin could call directly.
+func checkDirect(addresses []string) error {
+	for _, address := range addresses {
+		a, err := upstream.ParseAddress(address)
+		if err != nil {
+			return fmt.Errorf("allow.addresses: %w", err)
+		}
+		if a.Network != "tcp" {
+			return fmt.Errorf("allow.addresses: %q is a socket: make it an upstream, which the plugin calls by its name", address)
 		}
 	}
 	return nil
