@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Builds the Rust plugin in plugins/NAME (NAME may be a path from there) and writes the module to FILE:  plugins/build-rust.sh NAME FILE
+# Builds the Rust plugin in plugins/NAME (NAME may be a path from there), or an example in it, and writes the module to FILE:
+#   plugins/build-rust.sh NAME FILE [EXAMPLE]
 #
 # The ordinary way is tried first (rustup target add wasm32-wasip1), then Debian's compiler with its own copy of the
 # standard library's sources. `plugins/build-rust.sh --how` says which way there is; exit status 3 means none.
@@ -29,14 +30,14 @@ remap() {
 }
 
 build_wasip1() {
-	RUSTFLAGS=$(remap rustc) cargo build --locked --release --target wasm32-wasip1
+	RUSTFLAGS=$(remap rustc) cargo "${build[@]}" --locked --release --target wasm32-wasip1 "${then[@]}"
 	built=wasm32-wasip1
 }
 
 build_debian() {
 	RUSTC=$debian_rustc RUSTC_BOOTSTRAP=1 RUSTFLAGS=$(remap $debian_rustc) \
 		CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER=$linker \
-		cargo build --locked --release --target wasm32-unknown-unknown -Zbuild-std=std,panic_abort
+		cargo "${build[@]}" --locked --release --target wasm32-unknown-unknown -Zbuild-std=std,panic_abort "${then[@]}"
 	built=wasm32-unknown-unknown
 }
 
@@ -54,8 +55,13 @@ way=$(how) || exit
 [ "${1:-}" != --how ] || { echo "$way"; exit; }
 
 name=$1 file=$(realpath -m "$2")
+build=(build) then=() made=$(basename "${name//-/_}").wasm
+if [ $# = 3 ]; then
+	# The SDK's examples have no build.rs that says that hostcalls are imports.
+	build=(rustc --example "$3") then=(-- -Clink-arg=--allow-undefined) made=examples/$3.wasm
+fi
 cd "$folder/$name"
 export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$folder/target} # of all plugins, so that the standard library is built once
 "build_$way"
 mkdir -p "$(dirname "$file")"
-shrink "$CARGO_TARGET_DIR/$built/release/$(basename "${name//-/_}").wasm" "$file"
+shrink "$CARGO_TARGET_DIR/$built/release/$made" "$file"

@@ -4,6 +4,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -23,6 +24,35 @@ func TestDocsTypeScript(t *testing.T) {
 	t.Parallel()
 	needToolchain(t, "./build-ts.sh")
 	testGreet(t, followDocs(t, "In TypeScript"))
+}
+
+func TestDocsC(t *testing.T) {
+	t.Parallel()
+	needToolchain(t, "./build-c.sh")
+	if _, err := exec.LookPath("clang-19"); err != nil {
+		t.Skip("not run here: the page's plugin in C (clang-19 is missing)")
+	}
+	testGreet(t, followDocs(t, "In C"))
+}
+
+// The page's way to build in Rust is rustup's; build-rust.sh finds the one of this machine.
+func TestDocsRust(t *testing.T) {
+	t.Parallel()
+	needToolchain(t, "./build-rust.sh")
+	plugins, err := filepath.Abs(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	testGreet(t, followDocs(t, "In Rust", `
+plugins='`+plugins+`'
+rustup() { :; }
+cargo() {
+	if [ "$1" != build ]; then command cargo "$@"; return; fi
+	command cargo generate-lockfile
+	# As the other plugins: the standard library is not built once more for this one.
+	CARGO_PROFILE_RELEASE_CODEGEN_UNITS=1 "$plugins/build-rust.sh" "$(realpath --relative-to "$plugins" .)" target/wasm32-wasip1/release/greet.wasm
+}
+`))
 }
 
 // Every plugin that has something to show stands in the page's table.
@@ -47,9 +77,9 @@ func TestDocsListEveryPlugin(t *testing.T) {
 }
 
 // followDocs builds the plugin of a section.
-func followDocs(t *testing.T, section string) []byte {
+func followDocs(t *testing.T, section string, before ...string) []byte {
 	t.Helper()
-	return guestbuild.Docs(t, "../docs/plugins.md", section)
+	return guestbuild.Docs(t, "../docs/plugins.md", section, before...)
 }
 
 // testGreet tests the plugin that every section builds.

@@ -10,10 +10,12 @@ import (
 )
 
 // Docs does in an empty folder what a section of docs/plugins.md says, and returns the module that comes of it,
-// greet/greet.wasm: it runs the shell blocks and writes the files that the section shows, in their order.
-func Docs(t testing.TB, page, section string) []byte {
+// greet/greet.wasm: it runs the shell blocks and writes the files that the section shows, in their order. What is to run
+// before them comes first.
+func Docs(t testing.TB, page, section string, before ...string) []byte {
 	t.Helper()
 	var script strings.Builder
+	script.WriteString(strings.Join(before, ""))
 	for _, b := range blocks(t, page, section) {
 		switch {
 		case b.file != "":
