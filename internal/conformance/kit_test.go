@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -14,6 +15,7 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/loom-gateway/loom/internal/guestmetrics"
@@ -51,6 +53,8 @@ type setup struct {
 	h2c bool
 	// certificates are those of a server that asks for the client's.
 	certificates *certificates
+	// level is the lowest that is logged. Default: debug.
+	level zapcore.Level
 	// idle leaves the plugins' timers and calls stopped, as in a config that is merely validated.
 	idle bool
 }
@@ -111,7 +115,7 @@ func serve(t *testing.T, c setup) *gateway {
 // tryServe starts a gateway, or says why a plugin was refused.
 func tryServe(t *testing.T, c setup) (*gateway, error) {
 	t.Helper()
-	core, logs := observer.New(zap.DebugLevel)
+	core, logs := observer.New(cmp.Or(c.level, zap.DebugLevel))
 	g := &gateway{logs: logs, metrics: guestmetrics.NewStore(), errors: make(chan error, 1024)}
 	log := zap.New(core)
 	chain, err := g.open(t, c, log)

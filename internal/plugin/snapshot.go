@@ -21,6 +21,8 @@ type Snapshot struct {
 type InstanceSnapshot struct {
 	AgeSeconds  float64 `json:"age_seconds"`
 	MemoryBytes uint32  `json:"memory_bytes"`
+	// Ticking says whether the instance's timers run: of one only with tick_mode leader.
+	Ticking bool `json:"ticking"`
 	// Failure is empty while the instance is usable.
 	Failure string `json:"failure,omitempty"`
 }
@@ -35,7 +37,7 @@ func (p *Plugin) Snapshot() Snapshot {
 		Phase: p.spec.Phase, FailurePolicy: p.spec.FailurePolicy, Contexts: len(p.contexts), Streams: p.openStreams(), Traps: p.counts.traps.Load(),
 	}
 	for _, m := range p.members {
-		is := InstanceSnapshot{AgeSeconds: m.instance.Age().Round(time.Millisecond).Seconds(), MemoryBytes: m.instance.MemoryBytes()}
+		is := InstanceSnapshot{AgeSeconds: m.instance.Age().Round(time.Millisecond).Seconds(), MemoryBytes: m.instance.MemoryBytes(), Ticking: m.instance.Ticking()}
 		if err := m.instance.Err(); err != nil {
 			is.Failure = err.Error()
 		}

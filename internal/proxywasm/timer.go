@@ -62,9 +62,9 @@ func (in *Instance) stopTimers() {
 	}
 }
 
-// Ticking reports whether timers may run, see Start.
+// Ticking reports whether timers run, see Start.
 func (in *Instance) Ticking() bool {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	return in.ticking
+	return in.ticking && in.Err() == nil
 }
