@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"go.uber.org/zap/zapcore"
+
 	"github.com/loom-gateway/loom/internal/plugin"
 	"github.com/loom-gateway/loom/internal/proxywasm"
 	"github.com/loom-gateway/loom/internal/proxywasm/abi"
@@ -43,7 +45,7 @@ func foreignFunctions(s *suite) {
 		g := serve(t, setup{plugins: []plugin.Spec{probe("request_headers: foreign get_log_level")}})
 		g.do(t, "GET", "/", nil)
 		g.want(t, `  foreign get_log_level -> 0 "\x00\x00\x00\x00"`)
-		quiet := serve(t, setup{level: 1, plugins: []plugin.Spec{probe(`request_headers: foreign get_log_level; log 3 $val`)}})
+		quiet := serve(t, setup{level: zapcore.WarnLevel, plugins: []plugin.Spec{probe(`request_headers: foreign get_log_level; log 3 $val`)}})
 		quiet.do(t, "GET", "/", nil)
 		if n := quiet.logs.FilterMessage(`\x03\x00\x00\x00`).Len(); n != 1 {
 			t.Errorf("at level warn: %v", quiet.logs.All())

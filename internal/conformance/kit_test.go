@@ -1,7 +1,6 @@
 package conformance
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -54,7 +53,7 @@ type setup struct {
 	// certificates are those of a server that asks for the client's.
 	certificates *certificates
 	// level is the lowest that is logged. Default: debug.
-	level zapcore.Level
+	level zapcore.LevelEnabler
 	// idle leaves the plugins' timers and calls stopped, as in a config that is merely validated.
 	idle bool
 }
@@ -115,7 +114,11 @@ func serve(t *testing.T, c setup) *gateway {
 // tryServe starts a gateway, or says why a plugin was refused.
 func tryServe(t *testing.T, c setup) (*gateway, error) {
 	t.Helper()
-	core, logs := observer.New(cmp.Or(c.level, zap.DebugLevel))
+	level := c.level
+	if level == nil {
+		level = zap.DebugLevel
+	}
+	core, logs := observer.New(level)
 	g := &gateway{logs: logs, metrics: guestmetrics.NewStore(), errors: make(chan error, 1024)}
 	log := zap.New(core)
 	chain, err := g.open(t, c, log)
