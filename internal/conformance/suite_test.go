@@ -2,6 +2,8 @@ package conformance
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 )
@@ -48,6 +50,7 @@ func (s *suite) section(t *testing.T, name, prefix string, count int, run func(*
 		s.t = t
 		run(s)
 	})
+	slices.SortFunc(sec.statements, func(a, b *statement) int { return strings.Compare(a.id, b.id) })
 }
 
 // check tests a statement. Checks run side by side, so each brings its own gateway.
