@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -118,4 +119,36 @@ func fetch(t *testing.T, server *httptest.Server, path string, headers ...string
 		t.Fatal(err)
 	}
 	return answer{res.StatusCode, res.Header, string(body)}
+}
+
+// postWithTrailer posts a body in chunks, with a trailer behind it, and returns the answer's body and trailers.
+func postWithTrailer(t *testing.T, server *httptest.Server, contentType, body string) (string, http.Header) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL, io.MultiReader(strings.NewReader(body)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", contentType)
+	req.Trailer = http.Header{"X-Sum": {"request"}}
+	res, err := server.Client().Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	got, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(got), res.Trailer
+}
+
+// echoWithTrailer is a backend that answers with what it got, body and trailer.
+func echoWithTrailer(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		panic(http.ErrAbortHandler)
+	}
+	w.Header().Set("Content-Type", r.Header.Get("Content-Type"))
+	_, _ = w.Write(body)
+	w.Header().Set(http.TrailerPrefix+"X-Sum", r.Trailer.Get("X-Sum")+" and response")
 }

@@ -55,6 +55,21 @@ func testHeaderRewrite(t *testing.T, code []byte) {
 			}
 		})
 	}
+	t.Run("routes have rules of their own, in one instance", func(t *testing.T) {
+		t.Parallel()
+		const one, other = "response set x-rules one", "response set x-rules other"
+		p, logs, err := open(t, plugin.Spec{Name: "header-rewrite", Code: code, Config: one, Instances: 1})
+		if err != nil {
+			t.Fatal(err, logs.All())
+		}
+		nothing := func(http.ResponseWriter, *http.Request) {}
+		first, second := serve(t, p, one, nothing), serve(t, p, other, nothing)
+		for range 3 {
+			same(t, "the first client", get(t, first).header, http.Header{"X-Rules": {"one"}})
+			same(t, "the second client", get(t, second).header, http.Header{"X-Rules": {"other"}})
+		}
+	})
+
 	refusesMistakes(t, plugin.Spec{Name: "header-rewrite", Code: code}, map[string]string{
 		"reqest set x-a 1":                       `header-rewrite: line 1: "reqest set x-a 1": a line begins with request or response`,
 		"request set x-a 1\n\nrequest put x-a 1": `line 3: "request put x-a 1": the action is not known`,

@@ -95,6 +95,14 @@ func testJSONTransform(t *testing.T, code []byte) {
 		}
 	}
 
+	t.Run("messages with trailers", func(t *testing.T) {
+		t.Parallel()
+		body, trailer := postWithTrailer(t, serve(t, p, config, echoWithTrailer), "application/json", `{"debug": 1, "items": [{"secret": 2}]}`)
+		if body != `{"items":[{}],"via":"loom","meta":{"page":1}}` || trailer.Get("X-Sum") != "request and response" {
+			t.Errorf("the client got %q and %v", body, trailer)
+		}
+	})
+
 	t.Run("without a body", func(t *testing.T) {
 		t.Parallel()
 		server := serve(t, p, config, func(w http.ResponseWriter, _ *http.Request) {

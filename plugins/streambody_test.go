@@ -105,6 +105,19 @@ func testStreamBody(t *testing.T, code []byte) {
 		}
 	})
 
+	t.Run("messages with trailers", func(t *testing.T) {
+		t.Parallel()
+		const config = "request mask pin=\nresponse mask key="
+		p, logs, err := open(t, plugin.Spec{Name: "stream-body", Code: code, Config: config, Instances: 1})
+		if err != nil {
+			t.Fatal(err, logs.All())
+		}
+		body, trailer := postWithTrailer(t, serve(t, p, config, echoWithTrailer), "text/plain", "pin=12 key=34 pin=")
+		if body != "pin=** key=** pin=" || trailer.Get("X-Sum") != "request and response" {
+			t.Errorf("the client got %q and %v", body, trailer)
+		}
+	})
+
 	t.Run("what is larger than any buffer", func(t *testing.T) {
 		t.Parallel()
 		const size = 3 * plugin.DefaultBodyLimit
