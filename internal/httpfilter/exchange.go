@@ -1,6 +1,9 @@
 package httpfilter
 
 import (
+	"bytes"
+	"errors"
+	"io"
 	"net/http"
 	"sync"
 	"sync/atomic"
@@ -69,6 +72,7 @@ type exchange struct {
 }
 
 func newExchange(f *Filter, w http.ResponseWriter, r *http.Request) *exchange {
+	settleBody(r)
 	x := &exchange{filter: f, request: r, length: r.ContentLength, began: time.Now(), about: f.aboutRequest(r)}
 	x.requestMap.request = r
 	x.hasBody = r.Body != nil && r.Body != http.NoBody && r.ContentLength != 0 && !isTunnel(r)
@@ -80,6 +84,27 @@ func newExchange(f *Filter, w http.ResponseWriter, r *http.Request) *exchange {
 	x.sent.ResponseWriter = w
 	x.response = newResponseWriter(x, &x.sent)
 	return x
+}
+
+// settleBody finds out whether an HTTP/3 request without a declared length has a body: the server gives every one of them a
+// reader. Methods that usually have none are asked for a byte, for which nobody has to wait; a body that is there is kept.
+func settleBody(r *http.Request) {
+	if r.ProtoMajor != 3 || r.ContentLength >= 0 || r.Body == nil || (r.Method != http.MethodGet && r.Method != http.MethodHead) {
+		return
+	}
+	first := make([]byte, 1)
+	n, err := io.ReadFull(r.Body, first)
+	if n == 0 && errors.Is(err, io.EOF) && len(r.Trailer) == 0 {
+		r.Body, r.ContentLength = http.NoBody, 0
+		return
+	}
+	r.Body = &resumed{io.MultiReader(bytes.NewReader(first[:n]), r.Body), r.Body}
+}
+
+// resumed is a body whose beginning was read before.
+type resumed struct {
+	io.Reader
+	io.Closer
 }
 
 // active reports whether callbacks are still made.
