@@ -4,27 +4,15 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"strings"
 )
 
-// newTransport is a client of one protocol that finds the gateway under every name.
-func newTransport(protocol, address string) *http.Transport {
-	t := &http.Transport{DisableCompression: true, Protocols: new(http.Protocols)}
-	t.Protocols.SetHTTP1(protocol == "h1")
-	t.Protocols.SetUnencryptedHTTP2(protocol == "h2")
-	t.DialContext = func(ctx context.Context, network, _ string) (net.Conn, error) {
-		return new(net.Dialer).DialContext(ctx, network, address)
-	}
-	return t
-}
-
 // send sends a request and returns what came back.
-func (r request) send(rt http.RoundTripper, host string, pace func(piece int)) []string {
+func (r request) send(rt http.RoundTripper, base string, pace func(piece int)) []string {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, r.Method, "http://"+host+r.Path, r.body(pace))
+	req, err := http.NewRequestWithContext(ctx, r.Method, base+r.Path, r.body(pace))
 	if err != nil {
 		return []string{"cannot be sent: " + err.Error()}
 	}

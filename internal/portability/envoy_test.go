@@ -46,8 +46,9 @@ func newEnvoy(t *testing.T, path string, scenarios []*scenario) *gateway {
 	t.Helper()
 	g := &gateway{name: "envoy", backend: newBackend(t), addresses: map[string]string{}}
 	listeners := make([]object, len(scenarios))
+	cert := newCertificate(t)
 	for i, s := range scenarios {
-		listeners[i] = envoyListener(s)
+		listeners[i] = envoyListener(s, cert)
 	}
 	g.process = envoyProcess(t, path, listeners, g.backend.address())
 	g.process.start(t)
@@ -116,7 +117,7 @@ func envoyCluster(name, address string, protocol object) object {
 	}
 }
 
-func envoyListener(s *scenario) object {
+func envoyListener(s *scenario, cert certificate) object {
 	var filters []object
 	for _, g := range s.Plugins {
 		filters = append(filters, object{"name": g.name, "typed_config": envoyPlugin(g)})
@@ -131,9 +132,30 @@ func envoyListener(s *scenario) object {
 		}}},
 		"http_filters": filters,
 	})
-	return object{
-		"name": s.Name, "address": socket("127.0.0.1:0"),
-		"filter_chains": []object{{"filters": []object{{"name": "http", "typed_config": manager}}}},
+	chain := object{"filters": []object{{"name": "http", "typed_config": manager}}}
+	listener := object{"name": s.Name, "address": socket("127.0.0.1:0"), "filter_chains": []object{chain}}
+	envoySecurity(s.Protocol, cert, listener, chain, manager)
+	return listener
+}
+
+// envoySecurity puts TLS or QUIC under a listener.
+func envoySecurity(protocol string, cert certificate, listener, chain, manager object) {
+	common := func(alpn string) object {
+		return object{"alpn_protocols": []string{alpn}, "tls_certificates": []object{{
+			"certificate_chain": object{"filename": cert.chain}, "private_key": object{"filename": cert.key},
+		}}}
+	}
+	const tlsContext = "envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext"
+	switch protocol {
+	case "https":
+		listener["listener_filters"] = []object{{"name": "names", "typed_config": typed("envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector", object{})}}
+		chain["transport_socket"] = object{"name": "tls", "typed_config": typed(tlsContext, object{"common_tls_context": common("h2")})}
+	case "h3":
+		chain["transport_socket"] = object{"name": "quic", "typed_config": typed("envoy.extensions.transport_sockets.quic.v3.QuicDownstreamTransport",
+			object{"downstream_tls_context": object{"common_tls_context": common("h3")}})}
+		manager["codec_type"] = "HTTP3"
+		listener["udp_listener_config"] = object{"quic_options": object{}}
+		listener["address"].(object)["socket_address"].(object)["protocol"] = "UDP"
 	}
 }
 

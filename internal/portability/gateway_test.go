@@ -51,14 +51,14 @@ func (g *gateway) run(s *scenario) []string {
 	wait := func(expr string, times int) { _ = g.process.await(s.Plugins, count(expr, times)) }
 	pace := func(piece int) { wait("> request_body ", piece) }
 	g.backend.begin(s, wait)
-	rt := newTransport(s.Protocol, g.addresses[s.Name])
+	rt := newClient(s.Protocol, g.addresses[s.Name])
 	defer rt.CloseIdleConnections()
 	var client []string
 	for i, r := range s.Requests {
 		if r.After != "" {
 			_ = g.process.await(s.Plugins, count(r.After, 1))
 		}
-		for _, line := range r.send(rt, s.host(), pace) {
+		for _, line := range r.send(rt, s.base(), pace) {
 			client = append(client, fmt.Sprintf("client %d: %s", i+1, line))
 		}
 	}
@@ -69,10 +69,10 @@ func (g *gateway) run(s *scenario) []string {
 // barrier sends a request past another plugin: when that one's last callback is in the log, so is what came before.
 func (g *gateway) barrier() {
 	s := barrierScenario()
-	rt := newTransport(s.Protocol, g.addresses[s.Name])
+	rt := newClient(s.Protocol, g.addresses[s.Name])
 	defer rt.CloseIdleConnections()
 	g.barriers++
-	request{Method: "GET", Path: "/"}.send(rt, s.host(), nil)
+	request{Method: "GET", Path: "/"}.send(rt, s.base(), nil)
 	_ = g.process.await(s.Plugins, count("> delete", g.barriers))
 }
 

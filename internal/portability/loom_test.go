@@ -15,12 +15,14 @@ import (
 func newLoom(t *testing.T, path string, scenarios []*scenario) *gateway {
 	t.Helper()
 	g := &gateway{name: "loom", backend: newBackend(t), addresses: map[string]string{}}
-	address := freeAddress(t)
-	dir := loomFolder(t, address, g.backend.address(), scenarios)
+	address, secure := freeAddress(t), freeAddress(t)
+	dir := loomFolder(t, [2]string{address, secure}, g.backend.address(), scenarios)
 	g.process = loomProcess(t, path, dir, "run", "--config", "loom.yaml")
 	g.process.start(t)
 	for _, s := range scenarios {
-		g.addresses[s.Name] = address
+		if g.addresses[s.Name] = address; s.secure() {
+			g.addresses[s.Name] = secure
+		}
 	}
 	for deadline := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
 		if conn, err := net.Dial("tcp", address); err == nil {
@@ -68,9 +70,10 @@ func parseLoom(line string) (guestLine, bool) {
 	return guestLine{plugin: entry.Plugin, level: entry.Level, text: entry.Msg}, true
 }
 
-// loomFolder writes a loom.yaml.
-func loomFolder(t *testing.T, address, backend string, scenarios []*scenario) string {
+// loomFolder writes a loom.yaml with two listeners, the second one with TLS.
+func loomFolder(t *testing.T, addresses [2]string, backend string, scenarios []*scenario) string {
 	t.Helper()
+	cert := newCertificate(t)
 	var routes, plugins []object
 	for _, s := range scenarios {
 		var names []string
@@ -81,8 +84,11 @@ func loomFolder(t *testing.T, address, backend string, scenarios []*scenario) st
 		routes = append(routes, object{"id": s.Name, "hosts": []string{s.host()}, "path": "/*", "upstream": s.Upstream, "plugins": names})
 	}
 	text, err := yaml.Marshal(object{
-		"listeners": []object{{"address": address, "protocol": "h2c"}},
-		"routes":    routes, "plugins": plugins,
+		"listeners": []object{
+			{"address": addresses[0], "protocol": "h2c"},
+			{"address": addresses[1], "protocol": "https", "tls": object{"cert": cert.chain, "key": cert.key}},
+		},
+		"routes": routes, "plugins": plugins,
 		"upstreams": []object{
 			{"name": "backend", "endpoints": []string{backend}},
 			{"name": "backend-h2", "endpoints": []string{backend}, "protocol": "h2c"},
@@ -102,7 +108,7 @@ func loomFolder(t *testing.T, address, backend string, scenarios []*scenario) st
 
 func loomPlugin(g guest) object {
 	plugin := object{"name": g.name, "path": g.file, "config": g.config(), "instances": 1}
-	for key, value := range map[string]string{"vm_config": g.VMConfig, "root_id": g.RootID, "failure_policy": g.FailurePolicy} {
+	for key, value := range map[string]string{"profile": g.Profile, "vm_config": g.VMConfig, "root_id": g.RootID, "failure_policy": g.FailurePolicy} {
 		if value != "" {
 			plugin[key] = value
 		}

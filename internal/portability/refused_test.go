@@ -11,7 +11,7 @@ import (
 
 func envoyRefuses(t *testing.T, path string, s *scenario) []string {
 	t.Helper()
-	p := envoyProcess(t, path, []object{envoyListener(s)}, newBackend(t).address())
+	p := envoyProcess(t, path, []object{envoyListener(s, certificate{})}, newBackend(t).address())
 	p.parse = func(_ int, line string) (guestLine, bool) { return parseEnvoy(line) }
 	p.start(t)
 	g := gateway{process: p, addresses: map[string]string{}}
@@ -26,7 +26,7 @@ func envoyRefuses(t *testing.T, path string, s *scenario) []string {
 
 func loomRefuses(t *testing.T, path string, s *scenario) []string {
 	t.Helper()
-	dir := loomFolder(t, freeAddress(t), newBackend(t).address(), []*scenario{s})
+	dir := loomFolder(t, [2]string{freeAddress(t), freeAddress(t)}, newBackend(t).address(), []*scenario{s})
 	p := loomProcess(t, path, dir, "validate", "--config", "loom.yaml")
 	p.start(t)
 	select {

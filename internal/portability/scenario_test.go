@@ -26,7 +26,7 @@ type scenario struct {
 	Name     string            `yaml:"name"`
 	Shows    string            `yaml:"shows"`
 	Plugins  []guest           `yaml:"plugins"`
-	Protocol string            `yaml:"protocol"` // of the client: h1 (default), h2 or h3
+	Protocol string            `yaml:"protocol"` // of the client: h1 (default), h2, https (HTTP/2 over TLS), h3
 	Upstream string            `yaml:"upstream"` // backend (default; HTTP/1.1), backend-h2, refused
 	Answers  map[string]answer `yaml:"answers"`  // of the backend by path; "*" is the rest
 	Requests []request         `yaml:"requests"` // default: one GET /
@@ -49,6 +49,7 @@ type guest struct {
 	RootID        string `yaml:"root_id"`
 	FailurePolicy string `yaml:"failure_policy"` // reload (default), closed, open
 	BodyUnderHead bool   `yaml:"allow_on_headers_stop_iteration"`
+	Profile       string `yaml:"profile"` // Loom's setting of that name
 
 	name string
 	file string
@@ -230,6 +231,16 @@ func (g guest) config() string { return g.Script + g.Config }
 
 // host is the name under which the scenario's plugins are reached.
 func (s *scenario) host() string { return s.Name + ".test" }
+
+// base is where the scenario's URLs begin.
+func (s *scenario) base() string {
+	if s.secure() {
+		return "https://" + s.host()
+	}
+	return "http://" + s.host()
+}
+
+func (s *scenario) secure() bool { return s.Protocol == "https" || s.Protocol == "h3" }
 
 // streams is how many streams the probes of the scenario will have seen at the end.
 func (s *scenario) streams() int {
