@@ -135,13 +135,15 @@ func stress(t *testing.T) {
 		"log: get 0 :path; get 2 :status",
 	)
 	many := func(s *plugin.Spec) { s.Instances = 3 }
-	g := serve(t, setup{plugins: []plugin.Spec{probe(script, many)}, upstreams: map[string]upstream.Settings{"auth": at(auth.URL)},
+	g := serve(t, setup{
+		plugins: []plugin.Spec{probe(script, many)}, upstreams: map[string]upstream.Settings{"auth": at(auth.URL)},
 		backend: func(w http.ResponseWriter, r *http.Request) {
 			body, _ := io.ReadAll(r.Body)
 			for i := range body {
 				_, _ = w.Write(body[i : i+1])
 			}
-		}})
+		},
+	})
 	const requests, atOnce = 1000, 50
 	slots := make(chan struct{}, atOnce)
 	var all sync.WaitGroup

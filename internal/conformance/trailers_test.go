@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -179,7 +180,7 @@ func grpcTrailers(t *testing.T) {
 	_ = stream.Send(&testgrpc.StreamingOutputCallRequest{ResponseParameters: []*testgrpc.ResponseParameters{{Size: 1}}})
 	_, _ = stream.Recv()
 	_ = stream.CloseSend()
-	if _, err := stream.Recv(); err != io.EOF || len(stream.Trailer().Get("x-late")) != 1 {
+	if _, err := stream.Recv(); !errors.Is(err, io.EOF) || len(stream.Trailer().Get("x-late")) != 1 {
 		t.Errorf("%v, trailers %v", err, stream.Trailer())
 	}
 }
