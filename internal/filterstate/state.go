@@ -26,6 +26,7 @@ type State struct {
 	upstream Upstream
 	chosen   bool
 	failure  Failure
+	host     string
 }
 
 // Set keeps a copy of value.

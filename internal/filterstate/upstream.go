@@ -67,3 +67,17 @@ func (s *State) Failure() Failure {
 	defer s.mu.Unlock()
 	return s.failure
 }
+
+// SetHost makes the endpoint of that address the first that is asked.
+func (s *State) SetHost(address string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.host = address
+}
+
+// Host is what SetHost was told. Empty: the balancer picks.
+func (s *State) Host() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.host
+}

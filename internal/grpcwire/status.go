@@ -15,7 +15,7 @@ import (
 )
 
 // Status is the end of a call.
-type Status struct {
+type Status struct { //nolint:errname // gRPC's own word
 	Code codes.Code
 	Text string
 }

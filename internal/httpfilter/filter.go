@@ -30,6 +30,8 @@ type Options struct {
 	ErrorStatus func(err error) int
 	// Set is told of every property that a guest sets.
 	Set func(r *http.Request, path, value string)
+	// Hosts lists the addresses of an upstream's endpoints. It may be nil.
+	Hosts func(upstream string) []string
 	// Log is the embedder's logger; nil logs nothing.
 	Log *zap.Logger
 }

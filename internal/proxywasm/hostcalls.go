@@ -98,12 +98,10 @@ func outsideCalls() []hostcall {
 		{"proxy_redis_init", "iiiiiii", (*Instance).redisInit, false},
 		{"proxy_redis_call", "iiiii", (*Instance).redisCall, false},
 		{"proxy_inject_encoded_data_to_filter_chain", "iii", (*Instance).injectEncodedData, false},
-		{"proxy_get_upstream_hosts", "ii", (*Instance).notFound, false},
-		{"proxy_set_upstream_override_host", "ii", (*Instance).notFound, false},
+		{"proxy_get_upstream_hosts", "ii", (*Instance).getUpstreamHosts, false},
+		{"proxy_set_upstream_override_host", "ii", (*Instance).setUpstreamOverrideHost, false},
 	}
 }
-
-func (in *Instance) notFound(params) abi.Status { return abi.StatusNotFound }
 
 // adapt is the one door out of the guest: it finds the instance, refuses what may not be called now, and writes the
 // status, mapped to what the SDKs survive.

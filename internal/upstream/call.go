@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 )
 
 // ErrNoEndpoint says that no endpoint may be used at this time.
@@ -15,6 +16,7 @@ type Call struct {
 	upstream *Upstream
 	endpoint *Endpoint
 	tried    []bool // by endpoint; nil until one has failed
+	first    string // the endpoint to try first; empty: the balancer picks
 	ended    bool
 }
 
@@ -56,7 +58,7 @@ func (c *Call) RoundTrip(req *http.Request) (res *http.Response, err error) {
 
 // try uses an endpoint, and the next one as long as no connection can be made.
 func (c *Call) try(ctx context.Context, use func(*Endpoint) error) error {
-	i := c.upstream.picker.Pick(nil)
+	i := c.pick()
 	for tries := 1; ; tries++ {
 		if i < 0 {
 			return fmt.Errorf("upstream %q: %w", c.upstream.settings.Name, ErrNoEndpoint)
@@ -71,6 +73,18 @@ func (c *Call) try(ctx context.Context, use func(*Endpoint) error) error {
 		}
 		i = c.another(i)
 	}
+}
+
+// Prefer makes the endpoint of that address (Endpoint.Name) the first that is tried, if the upstream has it.
+func (c *Call) Prefer(address string) { c.first = address }
+
+func (c *Call) pick() int {
+	if c.first != "" {
+		if i := slices.IndexFunc(c.upstream.endpoints, func(e *Endpoint) bool { return e.name == c.first }); i >= 0 {
+			return i
+		}
+	}
+	return c.upstream.picker.Pick(nil)
 }
 
 // another picks an endpoint that was not tried, now that the one at i has failed.

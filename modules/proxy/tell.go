@@ -16,6 +16,7 @@ import (
 func (p *pass) begins() {
 	if p.state != nil {
 		p.sent = time.Now()
+		p.call.Prefer(p.state.Host())
 	}
 }
 

@@ -42,7 +42,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 			return err
 		}
 		h.contexts = append(h.contexts, c)
-		h.filters = append(h.filters, httpfilter.New(c, options(ctx.Logger(), c)))
+		h.filters = append(h.filters, httpfilter.New(c, options(ctx.Logger(), loom, c)))
 	}
 	return nil
 }

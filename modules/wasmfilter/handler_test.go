@@ -133,8 +133,8 @@ func TestRefusedConfigs(t *testing.T) {
 		`unknown phase "on_request"`:                             moduletest.HTTP(`{"plugins":{"x":{"path":`+probe+`,"phase":"on_request"}}}`, answer),
 		`the plugin refused it`:                                  moduletest.HTTP(`{"plugins":{"x":{"path":`+probe+`,"config":"configure: return 0"}}}`, answer),
 		`unknown failure_policy`:                                 moduletest.HTTP(`{"plugins":{"x":{"path":`+probe+`,"failure_policy":"shrug"}}}`, answer),
-		`allow.addresses: address "auth.test"`: moduletest.HTTP(`{"plugins":{"x":{"path":`+probe+`,"allow":{"addresses":["auth.test"]}}}}`, answer),
-		`allow.addresses: "unix//run/a" is a socket`: moduletest.HTTP(`{"plugins":{"x":{"path":`+probe+`,"allow":{"addresses":["unix//run/a"]}}}}`, answer),
+		`allow.addresses: address "auth.test"`:                   moduletest.HTTP(`{"plugins":{"x":{"path":`+probe+`,"allow":{"addresses":["auth.test"]}}}}`, answer),
+		`allow.addresses: "unix//run/a" is a socket`:             moduletest.HTTP(`{"plugins":{"x":{"path":`+probe+`,"allow":{"addresses":["unix//run/a"]}}}}`, answer),
 		`has sha256`:                                             moduletest.HTTP(`{"plugins":{"x":{"path":`+probe+`,"sha256":"00"}}}`, answer),
 	} {
 		t.Run(want, func(t *testing.T) {

@@ -26,15 +26,28 @@ import (
 // Placeholder | Description
 // ------------|-------------
 // `{http.wasm.NAME}` | the property NAME that a plugin has set on the request
-func options(log *zap.Logger, c *plugin.Context) httpfilter.Options {
+func options(log *zap.Logger, app *gateway.App, c *plugin.Context) httpfilter.Options {
 	o := httpfilter.Options{
 		Log: log, About: about, Set: set, Property: property, Var: variable,
 		UpstreamAddress: upstreamAddress, LocalCertificate: localCertificate, ErrorStatus: errorStatus,
+		Hosts: func(name string) []string { return hosts(app, name) },
 	}
 	if p := c.Profile(); p == proxywasm.ProfileKong || p == proxywasm.ProfileAPISIX {
 		o.Property = nginxProperty
 	}
 	return o
+}
+
+// hosts are the endpoints of an upstream, as the config writes them.
+func hosts(app *gateway.App, name string) (addresses []string) {
+	u, err := app.Upstream(name)
+	if err != nil {
+		return nil
+	}
+	for _, e := range u.Endpoints() {
+		addresses = append(addresses, e.Name())
+	}
+	return addresses
 }
 
 // about is asked before any callback: later the variables of a request may be written to while a plugin runs.

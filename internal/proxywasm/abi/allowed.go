@@ -38,7 +38,7 @@ func survivable(hostcall string) (allowed statusSet, nearest Status) {
 		return statuses(StatusParseFailure, StatusInternalFailure), StatusInternalFailure
 	case "proxy_grpc_send":
 		return statuses(StatusNotFound, StatusBadArgument), StatusNotFound
-	case "proxy_grpc_cancel", "proxy_grpc_close", "proxy_done":
+	case "proxy_grpc_cancel", "proxy_grpc_close", "proxy_done", "proxy_get_upstream_hosts", "proxy_set_upstream_override_host":
 		return statuses(StatusNotFound), StatusNotFound
 	case "proxy_set_shared_data":
 		return statuses(StatusCasMismatch, StatusInternalFailure), StatusInternalFailure
