@@ -75,7 +75,7 @@ func otherEnds(t *testing.T) {
 		"own answer":         {script: "request_headers: reply 403 no", want: 403},
 		"client leaves":      {script: "request_headers: return 1", leaves: true},
 		"backend is down":    {backend: down, want: 502},
-		"error of the next":  {backend: func(http.ResponseWriter, *http.Request) {}, fails: errors.New("no"), want: 200},
+		"error of the next":  {backend: func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("X-Kept", "1") }, fails: errors.New("no"), want: 200},
 		"panic of the next":  {backend: func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }},
 		"closed by plugin":   {script: "request_headers: close 0"},
 		"closed in a body":   {script: "response_body: close 1"},
@@ -105,6 +105,9 @@ func otherEnds(t *testing.T) {
 			}
 			if (err == nil) != (c.want != 0) || (err == nil && res.StatusCode != c.want) {
 				t.Errorf("answer %v, error %v; want %d", res, err, c.want)
+			}
+			if c.fails != nil && (res == nil || res.Header.Get("X-Kept") == "") {
+				t.Error("what the handler set before it failed is lost")
 			}
 			g.await(t, 1, "> delete ctx=2")
 			if n := len(g.find("> log")) + len(g.find("> done")) + len(g.find("> delete")); n != 3 {

@@ -155,6 +155,8 @@ func (x *exchange) conclude(err error) error {
 		return nil
 	case err != nil && x.response.wroteHeader:
 		x.response.reset() // the head of an answer that is not sent must not become that of the error page
+	case err != nil:
+		x.response.publish() // what a handler has set before it failed is on the error page
 	}
 	if f := x.filter.options.ErrorStatus; err != nil && f != nil {
 		x.errorStatus = f(err)
