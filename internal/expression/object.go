@@ -65,7 +65,7 @@ type members struct {
 	path string
 }
 
-var errNative = errors.New("attributes have no native form") //nolint:gochecknoglobals // a sentinel
+var errNative = errors.New("attributes have no native form")
 
 func (m members) member(name ref.Val) (string, bool) {
 	s, ok := name.(types.String)
