@@ -6,7 +6,18 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"time"
 )
+
+// sendUntil sends a request, again and again if it waits for a status.
+func (r request) sendUntil(rt http.RoundTripper, base string, pace func(piece int)) []string {
+	for deadline := time.Now().Add(patience); ; time.Sleep(50 * time.Millisecond) {
+		lines := r.send(rt, base, pace)
+		if r.Until == 0 || lines[0] == fmt.Sprintf("status %d", r.Until) || time.Now().After(deadline) {
+			return lines
+		}
+	}
+}
 
 // send sends a request and returns what came back.
 func (r request) send(rt http.RoundTripper, base string, pace func(piece int)) []string {

@@ -58,7 +58,7 @@ func (g *gateway) run(s *scenario) []string {
 		if r.After != "" {
 			_ = g.process.await(s.Plugins, count(r.After, 1))
 		}
-		for _, line := range r.send(rt, s.base(), pace) {
+		for _, line := range r.sendUntil(rt, s.base(), pace) {
 			client = append(client, fmt.Sprintf("client %d: %s", i+1, line))
 		}
 	}

@@ -65,6 +65,7 @@ type request struct {
 	Paced    bool        `yaml:"paced"` // a piece goes when the guest has seen the one before
 	Trailers [][2]string `yaml:"trailers"`
 	After    string      `yaml:"after"` // the guests' log line to wait for before it is sent
+	Until    int         `yaml:"until"` // it is sent until it gets this status; only that answer counts
 }
 
 // answer is what the backend answers.
