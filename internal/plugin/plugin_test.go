@@ -263,3 +263,38 @@ func TestRefusedWhileAllInstancesAreDead(t *testing.T) {
 		return err == nil
 	})
 }
+
+// A context that the guest has refused hears nothing of what it asked for while it was configured.
+func TestRefusedContextIsTakenBack(t *testing.T) {
+	const good = "configure: queue q\nrequest_headers: queue other; resolve vm q; enqueue $id x"
+	spec := probeSpec(t, good)
+	spec.Instances, spec.VMID = 1, "vm"
+	p, logs := open(t, spec)
+	defer p.Close()
+	p.Start()
+	c := mustContext(t, p, good)
+	defer c.Release()
+	if _, err := p.Context(context.Background(), "configure: queue q; tick 10; return 0"); !errors.Is(err, proxywasm.ErrRefused) {
+		t.Fatalf("error %v", err)
+	}
+	s, err := c.NewStream(noExchange{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.RequestHeaders(0, true)
+	s.Finish()
+	eventually(t, "the queue's listener is told", func() bool { return logged(logs, "probe: > queue_ready ctx=1 ") == 1 })
+	if n := logged(logs, "probe: > queue_ready ctx=2 ") + logged(logs, "probe: > tick"); n != 0 {
+		t.Errorf("the refused context was called %d times", n)
+	}
+}
+
+func logged(logs *observer.ObservedLogs, prefix string) int {
+	n := 0
+	for _, e := range logs.All() {
+		if strings.HasPrefix(e.Message, prefix) {
+			n++
+		}
+	}
+	return n
+}

@@ -45,8 +45,7 @@ func (in *Instance) NewPluginContext(_ context.Context, c PluginConfig) (*Plugin
 	pc := &PluginContext{in: in, id: in.newID(), config: c}
 	in.scopes[pc.id] = pc.scope()
 	if err := pc.begin(); err != nil {
-		pc.stopTick()
-		delete(in.scopes, pc.id)
+		pc.abandon()
 		return nil, in.explainStart(err)
 	}
 	pc.armTick()

@@ -61,6 +61,16 @@ func (pc *PluginContext) remove() {
 	in.tellQuiet()
 }
 
+// abandon is the end of a context that never began: what it set going while it was configured is taken back, and the guest,
+// which has refused it, is not called. The lock must be held.
+func (pc *PluginContext) abandon() {
+	pc.closing, pc.ended = true, true
+	pc.stopTick()
+	pc.in.dropCalls(pc)
+	pc.in.host.Queues.Leave(pc)
+	delete(pc.in.scopes, pc.id)
+}
+
 // done is proxy_done. The context is deleted when the callback has returned.
 func (in *Instance) done(params) abi.Status {
 	pc := in.effective.plugin
