@@ -21,9 +21,6 @@ func (s *suite) report(t *testing.T) {
 		}
 	}
 	for _, st := range s.all() {
-		if st.text == "to be written" {
-			return
-		}
 		switch st.result {
 		case notRun:
 			return

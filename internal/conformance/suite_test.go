@@ -116,10 +116,3 @@ func (s *suite) complete(t *testing.T) {
 		}
 	}
 }
-
-// pending stands for checks that are being written.
-func (s *suite) pending(prefix string, count int) {
-	for n := 1; n <= count; n++ {
-		s.leftOut(fmt.Sprintf("%s-%02d", prefix, n), 1, "to be written", "to be written")
-	}
-}

@@ -50,7 +50,7 @@ func (c *Call) Upstream() string { return c.upstream.settings.Name }
 // Errors: ErrNoEndpoint, *DialError when every endpoint was tried, and what http.Transport says.
 func (c *Call) RoundTrip(req *http.Request) (res *http.Response, err error) {
 	err = c.try(req.Context(), func(e *Endpoint) (err error) {
-		res, err = e.roundTrip(req)
+		res, err = e.roundTrip(req) //nolint:bodyclose // the caller has it
 		return err
 	})
 	return res, err
