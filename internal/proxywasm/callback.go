@@ -2,6 +2,7 @@ package proxywasm
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/tetratelabs/wazero/api"
 
@@ -53,27 +54,27 @@ func callbackType(name, version string) (string, bool) {
 
 // exports are the guest's callbacks, looked up once per instance; a missing one is nil.
 type exports struct {
-	stream               [7]api.Function // by abi.Callback
-	contextCreate        api.Function
-	vmStart              api.Function
-	configure            api.Function
-	tick                 api.Function
-	queueReady           api.Function
-	httpCallResponse     api.Function
-	grpcInitialMetadata  api.Function
-	grpcReceive          api.Function
-	grpcTrailingMetadata api.Function
-	grpcClose            api.Function
-	redisCallResponse    api.Function
-	foreignFunction      api.Function
-	done                 api.Function
-	deleted              api.Function
+	stream               [7]*export // by abi.Callback
+	contextCreate        *export
+	vmStart              *export
+	configure            *export
+	tick                 *export
+	queueReady           *export
+	httpCallResponse     *export
+	grpcInitialMetadata  *export
+	grpcReceive          *export
+	grpcTrailingMetadata *export
+	grpcClose            *export
+	redisCallResponse    *export
+	foreignFunction      *export
+	done                 *export
+	deleted              *export
 }
 
 func (in *Instance) lookUpExports() {
 	for _, c := range abi.Callbacks() {
 		if in.module.Has(c) {
-			in.exports.stream[c] = in.guest.ExportedFunction(c.Export())
+			in.exports.stream[c] = in.export(c.Export())
 		}
 	}
 	in.exports.contextCreate = in.callable("proxy_on_context_create")
@@ -96,11 +97,11 @@ func (in *Instance) lookUpExports() {
 }
 
 // callable is a callback that the guest exports and the plugin is permitted.
-func (in *Instance) callable(name string) api.Function {
+func (in *Instance) callable(name string) *export {
 	if !in.module.permits(name) {
 		return nil
 	}
-	return in.guest.ExportedFunction(name)
+	return in.export(name)
 }
 
 // scope is a context of the guest: a plugin context, or a stream of one.
@@ -112,24 +113,26 @@ type scope struct {
 
 // call is the one door into the guest: it sets the current context, keeps the time limit and turns a trap into the
 // death of the instance. The lock must be held. A callback that the guest does not export answers `otherwise`.
-func (in *Instance) call(fn api.Function, at scope, otherwise uint32, args ...uint64) (uint32, error) {
+func (in *Instance) call(e *export, at scope, otherwise uint32, args ...uint64) (uint32, error) {
 	if err := in.Err(); err != nil {
 		return 0, err
 	}
-	if fn == nil {
+	if e == nil {
 		return otherwise, nil
 	}
-	in.current, in.effective, in.running, in.reason = at, at, fn, ""
+	in.current, in.effective, in.running, in.reason = at, at, e.fn, ""
 	copy(in.stack[:], args)
 	in.module.watchdog.begin(in, in.allowance)
-	err := fn.CallWithStack(in.ctx, in.stack[:max(len(args), len(fn.Definition().ResultTypes()))])
+	began := time.Since(in.began) // cheaper than time.Now: the wall clock is not read
+	err := e.fn.CallWithStack(in.ctx, in.stack[:max(len(args), e.results)])
+	in.meter.record(e.phase, time.Since(in.began)-began, in.memory)
 	in.module.watchdog.end(in)
 	in.current, in.effective, in.running = scope{}, scope{}, nil
 	if err != nil {
-		return 0, in.die(exportName(fn), err)
+		return 0, in.die(exportName(e.fn), err)
 	}
 	result := otherwise
-	if len(fn.Definition().ResultTypes()) > 0 {
+	if e.results > 0 {
 		result = uint32(in.stack[0])
 	}
 	in.removeLeaving()
@@ -161,6 +164,9 @@ func (in *Instance) die(where string, cause error) error {
 	err := fmt.Errorf("running %s of plugin %q: %w", where, in.module.options.Name, cause)
 	if !in.dead.CompareAndSwap(nil, &err) {
 		return in.Err()
+	}
+	if in.overdue.Load() {
+		in.meter.callTimeouts.Add(1)
 	}
 	in.stopTimers()
 	in.tellQuiet()

@@ -4,8 +4,6 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/tetratelabs/wazero/api"
-
 	"github.com/loom-gateway/loom/internal/proxywasm/abi"
 )
 
@@ -104,7 +102,7 @@ func (in *Instance) begin(c *openCall, cancel func(), err error) error {
 }
 
 // deliver runs a callback about a call on behalf of its caller, unless the call has ended. last ends it.
-func (in *Instance) deliver(c *openCall, last bool, fn api.Function, a answer, args ...uint64) {
+func (in *Instance) deliver(c *openCall, last bool, fn *export, a answer, args ...uint64) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	if in.calls.open[c.token] != c {
@@ -162,6 +160,7 @@ func (in *Instance) refuseCall(err error, unknown abi.Status) abi.Status {
 		status, reason = abi.StatusBadArgument, "the call cannot be sent as it is"
 	case errors.Is(err, ErrTooMany):
 		reason = "a limit of calls is reached"
+		in.meter.callsRefused.Add(1)
 	}
 	return in.refuseAbout(status, reason, []byte(err.Error()))
 }

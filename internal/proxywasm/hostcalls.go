@@ -108,6 +108,7 @@ func outsideCalls() []hostcall {
 func (h hostcall) adapt(answers bool) api.GoModuleFunc {
 	return func(ctx context.Context, mod api.Module, stack []uint64) {
 		in := instanceOf(ctx, mod)
+		in.meter.calling++
 		var status abi.Status
 		if h.early || in.permits(h.name) {
 			status = h.call(in, stack)

@@ -69,6 +69,7 @@ type Instance struct {
 	quiet            chan struct{}    // of Shutdown
 	isQuiet          bool
 
+	meter    meter
 	deadline atomic.Uint64 // in ticks of the watchdog, 0 while no guest code runs
 	overdue  atomic.Bool
 	dead     atomic.Pointer[error]
@@ -135,6 +136,7 @@ func (in *Instance) instantiate(ctx context.Context) error {
 		return fmt.Errorf("instantiating plugin %q: %w", in.module.options.Name, explainInstantiate(err))
 	}
 	in.guest, in.memory = guest, guest.Memory()
+	in.meter.memory.Store(in.memory.Size())
 	in.ctx = &guestContext{Context: context.Background(), in: in}
 	// The specification prefers proxy_on_memory_allocate; TinyGo's malloc keeps what it returns for ever.
 	if in.allocator = guest.ExportedFunction("proxy_on_memory_allocate"); in.allocator == nil {
@@ -147,8 +149,8 @@ func (in *Instance) instantiate(ctx context.Context) error {
 // start runs _initialize and then main, or else _start.
 func (in *Instance) start() error {
 	for _, name := range startFunctions(in.module.info.Exports) {
-		fn := in.guest.ExportedFunction(name)
-		args := make([]uint64, len(fn.Definition().ParamTypes()))
+		fn := in.export(name)
+		args := make([]uint64, len(fn.fn.Definition().ParamTypes()))
 		_, err := in.call(fn, scope{}, 0, args...)
 		if code := exitError(0); errors.As(err, &code) && code == 0 {
 			in.dead.Store(nil) // a command that ends well (TinyGo) stays usable
@@ -204,13 +206,6 @@ func (in *Instance) OnDeath(f func(error)) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	in.onDeath = f
-}
-
-// MemoryBytes is the size of the guest's linear memory.
-func (in *Instance) MemoryBytes() uint32 {
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	return in.memory.Size()
 }
 
 // Age is the time since the instance was made.
