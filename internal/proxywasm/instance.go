@@ -58,6 +58,7 @@ type Instance struct {
 	running    api.Function // the callback that runs
 	reason     string       // why the running hostcall does not do what it was asked for, see refuse
 	about      string       // what that is about
+	words      words        // of a plugin context that is being configured
 	calls      calls
 	scratch    []byte     // reused for answers that are built up
 	pairs      []abi.Pair // likewise

@@ -24,6 +24,7 @@ func (in *Instance) log(p params) abi.Status {
 }
 
 func (in *Instance) logBytes(level abi.LogLevel, message []byte) {
+	in.words.hear(level, message)
 	if !in.host.Log.Enabled(level) {
 		return
 	}
@@ -33,6 +34,31 @@ func (in *Instance) logBytes(level abi.LogLevel, message []byte) {
 		text += fmt.Sprintf("… (%d bytes more)", len(message)-len(cut))
 	}
 	in.host.Log.Log(level, text, in.origin())
+}
+
+// maxWords is how much of what a guest says while it is configured is repeated in an error, in bytes.
+const maxWords = 512
+
+// words are the most severe message of a guest that is being configured, the last one of several: if it refuses, that is
+// why. Whoever reloads a config sees the error, and often not the log.
+type words struct {
+	listening bool
+	level     abi.LogLevel
+	text      string
+}
+
+func (w *words) hear(level abi.LogLevel, message []byte) {
+	if w.listening && (w.text == "" || level >= w.level) {
+		w.level, w.text = level, visible(string(message[:min(len(message), maxWords)]))
+	}
+}
+
+// reason completes an error about a guest that refused.
+func (w *words) reason() string {
+	if w.text == "" {
+		return "it does not log why"
+	}
+	return "it says: " + w.text
 }
 
 // origin says whose callback runs.

@@ -32,7 +32,7 @@ type PluginContext struct {
 	ended      bool
 }
 
-// ErrRefused is a configuration or start that the plugin itself refused. What it logged says why.
+// ErrRefused is a configuration or start that the plugin itself refused. The error around it repeats what the plugin logged.
 var ErrRefused = errors.New("the plugin refused it")
 
 // NewPluginContext creates a plugin context and configures it: proxy_on_context_create, proxy_on_vm_start,
@@ -41,7 +41,8 @@ func (in *Instance) NewPluginContext(_ context.Context, c PluginConfig) (*Plugin
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	in.allowance = in.module.options.Limits.StartTimeout
-	defer func() { in.allowance = in.module.options.Limits.CallTimeout }()
+	in.words = words{listening: true}
+	defer func() { in.allowance, in.words = in.module.options.Limits.CallTimeout, words{} }()
 	pc := &PluginContext{in: in, id: in.newID(), config: c}
 	in.scopes[pc.id] = pc.scope()
 	if err := pc.begin(); err != nil {
@@ -76,7 +77,7 @@ func (pc *PluginContext) begin() error {
 			return err
 		}
 		if ok == 0 {
-			return fmt.Errorf("%s plugin %q: %w; its log says why", step.what, pc.config.Name, ErrRefused)
+			return fmt.Errorf("%s plugin %q: %w, %s", step.what, pc.config.Name, ErrRefused, in.words.reason())
 		}
 	}
 	return nil

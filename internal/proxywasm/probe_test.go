@@ -345,7 +345,10 @@ func TestRefusedConfiguration(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = m.Close(ctx) }()
-	for script, want := range map[string]string{"configure: return 0": "on_configure", "vm_start: return 0": "on_vm_start"} {
+	for script, want := range map[string]string{
+		"configure: return 0": "on_configure", "vm_start: return 0": "on_vm_start",
+		"configure: log 4 \"no key\"; log 2 bye; return 0": "the plugin refused it, it says: no key",
+	} {
 		in, err := m.NewInstance(ctx, VMConfig{}, Host{})
 		if err != nil {
 			t.Fatal(err)
