@@ -37,6 +37,7 @@ func (x *exchange) waitOnce(c abi.Callback) (proxywasm.Verdict, error) {
 	if x.request.Context().Err() != nil {
 		return v, &Error{Status: statusClientGone, Reason: "the client went away while a plugin held the request", Err: x.request.Context().Err()}
 	}
+	x.filter.plugin.CountPauseTimeout()
 	x.filter.options.Log.Warn("a plugin did not continue what it had paused; the client gets 504",
 		zap.String("plugin", x.filter.plugin.Name()), zap.Stringer("callback", c), zap.Duration("pause_timeout", x.filter.plugin.PauseTimeout()))
 	return v, &Error{Status: http.StatusGatewayTimeout, Reason: "plugin " + x.filter.plugin.Name() + " paused", Err: errPauseTimeout}

@@ -25,6 +25,7 @@ type Context struct {
 type Stream struct {
 	*proxywasm.Stream
 	context *Context
+	member  *member
 }
 
 // NewStream opens a stream on the next instance. The error is ErrUnavailable when no instance takes it.
@@ -33,25 +34,43 @@ func (c *Context) NewStream(ex proxywasm.Exchange) (*Stream, error) {
 	if err := p.acquire(c); err != nil {
 		return nil, err
 	}
-	live := *p.live.Load()
-	start := int(p.next.Add(1))
+	for {
+		live := p.live.Load()
+		if s := c.newStreamIn(*live, ex); s != nil {
+			return s, nil
+		}
+		if p.live.Load() == live {
+			p.release(c)
+			return nil, ErrUnavailable
+		}
+		// Meanwhile a fresh instance has taken over from the last one of these.
+	}
+}
+
+// newStreamIn opens a stream on the next of the instances that takes it.
+func (c *Context) newStreamIn(live []*member, ex proxywasm.Exchange) *Stream {
+	start := int(c.plugin.next.Add(1))
 	for i := range live {
 		m := live[(start+i)%len(live)]
 		pc, ok := c.in.Load(m)
-		if !ok {
+		if !ok || !m.acquire() {
 			continue
 		}
 		if s, err := pc.(*proxywasm.PluginContext).NewStream(ex); err == nil {
-			return &Stream{Stream: s, context: c}, nil
+			return &Stream{Stream: s, context: c, member: m}
 		}
+		m.release()
 	}
-	p.release(c)
-	return nil, ErrUnavailable
+	return nil
 }
 
 // Finish ends the stream; it must be called exactly once.
 func (s *Stream) Finish() {
 	s.Stream.Finish()
+	s.member.release()
+	if s.member.worn() {
+		s.context.plugin.wake()
+	}
 	s.context.plugin.release(s.context)
 }
 
@@ -77,6 +96,12 @@ func (c *Context) BodyLimit() int64 { return c.plugin.spec.BodyLimit }
 
 // PauseTimeout is the longest that the plugin may hold a stream.
 func (c *Context) PauseTimeout() time.Duration { return c.plugin.spec.PauseTimeout }
+
+// CountBodyLimit counts a request that BodyLimit ended, CountPauseTimeout one that PauseTimeout did.
+func (c *Context) CountBodyLimit() { c.plugin.counts.bodyHits.Add(1) }
+
+// CountPauseTimeout, see CountBodyLimit.
+func (c *Context) CountPauseTimeout() { c.plugin.counts.pauseHits.Add(1) }
 
 // use counts another user; it fails for a context that is about to end.
 func (c *Context) use() bool {

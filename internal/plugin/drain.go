@@ -2,6 +2,7 @@ package plugin
 
 import (
 	"context"
+	"slices"
 
 	"go.uber.org/zap"
 )
@@ -70,7 +71,7 @@ func (p *Plugin) free() {
 	p.mu.Unlock()
 	p.jobs.Wait()
 	var busy []<-chan struct{}
-	for _, m := range p.members {
+	for _, m := range slices.Concat(p.members, p.draining) {
 		if m == nil {
 			continue
 		}
@@ -95,9 +96,9 @@ func (p *Plugin) free() {
 
 func (p *Plugin) freeNow() {
 	ctx := context.Background()
-	for _, m := range p.members {
+	for _, m := range slices.Concat(p.members, p.draining) {
 		if m != nil {
-			_ = m.instance.Close(ctx)
+			_ = p.closeInstance(ctx, m.instance)
 		}
 	}
 	p.calls.Close()

@@ -40,7 +40,8 @@ type guestLog struct {
 	log     *logSwitch
 	fields  []zap.Field
 	limit   *rate.Limiter
-	dropped atomic.Int64
+	dropped atomic.Int64 // since the last report
+	lost    atomic.Int64 // since the plugin was opened
 }
 
 func newGuestLog(log *logSwitch, s Spec) *guestLog {
@@ -63,6 +64,7 @@ func (g *guestLog) Log(level abi.LogLevel, msg string, at proxywasm.LogOrigin) {
 		return
 	}
 	if !g.limit.Allow() {
+		g.lost.Add(1)
 		if g.dropped.Add(1) == 1 {
 			time.AfterFunc(logReport, g.report)
 		}

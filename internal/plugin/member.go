@@ -27,6 +27,7 @@ type member struct {
 	instance *proxywasm.Instance
 	contexts map[*Context]*proxywasm.PluginContext // under the plugin's lock once the member is in the pool
 	deaths   int                                   // of this place in the pool, in a row
+	wear     *wear
 }
 
 func (m *member) configure(ctx context.Context, c *Context) error {
@@ -58,6 +59,9 @@ func (p *Plugin) onDeath(m *member, cause error) {
 	defer p.mu.Unlock()
 	p.publish()
 	p.startTimers()
+	if m.wear.leaving.Load() { // a fresh instance has its place already
+		return
+	}
 	if p.spec.FailurePolicy == PolicyClosed || p.life.Err() != nil {
 		return
 	}
@@ -83,32 +87,47 @@ func (p *Plugin) replace(old *member) {
 }
 
 func (p *Plugin) tryReplace(old *member, deaths int) error {
+	taken, err := p.takePlace(old, deaths)
+	if err != nil || !taken {
+		return err
+	}
+	p.counts.reloads.Add(1)
+	p.log.get().Info("plugin instance replaced", zap.String("plugin", p.spec.Name))
+	return p.closeInstance(p.life, old.instance)
+}
+
+// takePlace starts a fresh instance in the place of old, which takes no more streams from then on. It reports false when old has no place
+// (any more).
+func (p *Plugin) takePlace(old *member, deaths int) (bool, error) {
 	p.mu.Lock()
 	contexts := slices.Collect(maps.Values(p.contexts))
 	p.mu.Unlock()
 	fresh, err := p.newMember(p.life, contexts)
 	if err != nil {
-		return err
+		return false, err
 	}
 	fresh.deaths = deaths
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	place := slices.Index(p.members, old)
-	if place < 0 { // old died before it was in the pool; whoever started it tries again
-		return fresh.instance.Close(p.life)
+	if place < 0 { // old died before it was in the pool, and whoever started it tries again; or it was recycled
+		return false, p.closeInstance(p.life, fresh.instance)
 	}
 	if err := p.catchUp(fresh); err != nil {
-		return errors.Join(err, fresh.instance.Close(p.life))
+		return false, errors.Join(err, p.closeInstance(p.life, fresh.instance))
 	}
 	p.members[place] = fresh
 	for c := range old.contexts {
 		c.in.Delete(old)
 	}
 	p.publish()
+	if p.leader == old { // before another one leads
+		p.leader = nil
+		old.instance.Stop()
+	}
 	p.startTimers()
-	p.counts.reloads.Add(1)
-	p.log.get().Info("plugin instance replaced", zap.String("plugin", p.spec.Name))
-	return old.instance.Close(p.life)
+	old.leave() // after publish: who finds that it has left looks for another one
+	return true, nil
 }
 
 // catchUp gives a fresh instance the contexts that came, and ends those that went, while it started.

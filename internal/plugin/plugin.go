@@ -45,9 +45,11 @@ type Plugin struct {
 	guestLog *guestLog
 	foreign  foreignSwitch
 	counts   stats
+	costs    costs
 	life     context.Context // ends when the plugin is freed
 	end      context.CancelFunc
 	jobs     sync.WaitGroup // replacements under way
+	worn     chan struct{}  // wakes the recycler
 
 	live atomic.Pointer[[]*member] // what streams pick from
 	next atomic.Uint32
@@ -55,6 +57,7 @@ type Plugin struct {
 	// mu is held while guests start and are configured, which may take seconds; requests never wait for it.
 	mu       sync.Mutex
 	members  []*member
+	draining []*member           // were replaced and have streams
 	contexts map[string]*Context // by configuration
 	started  bool
 	leader   *member // whose timers run, with TickLeader
@@ -73,7 +76,7 @@ func Open(ctx context.Context, s Spec, d Deps) (*Plugin, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Plugin{spec: s, space: d.Shared.Open(s.VMID), stats: d.Metrics, contexts: map[string]*Context{}, freed: make(chan struct{})}
+	p := &Plugin{spec: s, space: d.Shared.Open(s.VMID), stats: d.Metrics, contexts: map[string]*Context{}, freed: make(chan struct{}), worn: make(chan struct{}, 1)}
 	p.life, p.end = context.WithCancel(context.Background())
 	p.SetLogger(d.Log)
 	p.guestLog = newGuestLog(&p.log, s)
@@ -149,6 +152,9 @@ func (p *Plugin) Start() {
 	p.started = true
 	p.calls.Start()
 	p.startTimers()
+	if p.life.Err() == nil {
+		p.jobs.Go(p.recycler)
+	}
 }
 
 // Context returns the plugin with another configuration: one more plugin context in every instance. The same
@@ -187,12 +193,12 @@ func (p *Plugin) tryOut(ctx context.Context, c *Context) error {
 		return err
 	}
 	c.in.Delete(m)
-	return m.instance.Close(ctx)
+	return p.closeInstance(ctx, m.instance)
 }
 
 // endContext ends a context in all instances. The lock must be held.
 func (p *Plugin) endContext(c *Context) {
-	for _, m := range p.members {
+	for _, m := range slices.Concat(p.members, p.draining) {
 		m.drop(c)
 	}
 }
@@ -209,12 +215,14 @@ func (p *Plugin) newMember(ctx context.Context, contexts []*Context) (*member, e
 		return nil, err
 	}
 	p.counts.created.Add(1)
+	p.costs.add(in)
 	m := &member{plugin: p, instance: in, contexts: map[*Context]*proxywasm.PluginContext{}}
 	for _, c := range contexts {
 		if err := m.configure(ctx, c); err != nil {
-			return nil, errors.Join(err, in.Close(ctx))
+			return nil, errors.Join(err, p.closeInstance(ctx, in))
 		}
 	}
+	m.wear = newWear(p.spec, in)
 	in.OnDeath(func(err error) { p.onDeath(m, err) })
 	return m, nil
 }

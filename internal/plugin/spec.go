@@ -61,6 +61,8 @@ type Spec struct {
 	Instances int
 	// Limits of an instance.
 	Limits proxywasm.Limits
+	// Recycle replaces instances that have not failed.
+	Recycle Recycle
 	// BodyLimit in bytes: default DefaultBodyLimit.
 	BodyLimit int64
 	// PauseTimeout: default DefaultPauseTimeout.
@@ -120,12 +122,24 @@ func (s Spec) orDefaults() (Spec, error) {
 	if s.PauseTimeout == 0 {
 		s.PauseTimeout = DefaultPauseTimeout
 	}
+	if s.Recycle.Memory == 0 {
+		s.Recycle.Memory = s.memoryLimit() / 4 * 3
+	}
 	if digest := s.digest(); s.SHA256 != "" && s.SHA256 != digest {
 		return s, fmt.Errorf("the module has sha256 %s, the configuration asks for %s: adapt the configuration again, or restore the file", digest, s.SHA256)
 	}
 	s.SHA256 = s.digest()
 	_, err := abi.ParsePhase(s.Phase)
 	return s, err
+}
+
+// memoryLimit is the most linear memory of one instance, in bytes.
+func (s Spec) memoryLimit() int64 {
+	pages := s.Limits.MemoryPages
+	if pages == 0 {
+		pages = proxywasm.DefaultLimits().MemoryPages
+	}
+	return int64(pages) * pageSize
 }
 
 func (s Spec) digest() string {

@@ -1,10 +1,16 @@
 package plugin
 
-import "sync/atomic"
+import (
+	"sync/atomic"
+
+	"github.com/loom-gateway/loom/internal/proxywasm"
+)
 
 // stats counts what becomes of instances, for metrics: readable at any time, also while instances start.
 type stats struct {
-	created, traps, reloads, reloadFailures atomic.Int64
+	created, traps, reloads, reloadFailures, recycles atomic.Int64
+	// bodyHits and pauseHits count requests that a limit ended.
+	bodyHits, pauseHits atomic.Int64
 }
 
 // Stats are the counts of a plugin since it was opened.
@@ -12,8 +18,21 @@ type Stats struct {
 	// Instances are usable now, and Streams open.
 	Instances, Streams int
 	// Created counts instances that started, Traps those that failed, Reloads those that took the place of one that failed,
-	// and ReloadFailures the attempts at it that failed as well.
-	Created, Traps, Reloads, ReloadFailures int64
+	// Recycles those that took the place of one that had not, and ReloadFailures the attempts at both that failed.
+	Created, Traps, Reloads, Recycles, ReloadFailures int64
+	// Memory of the guests now, in bytes.
+	Memory int64
+	// Cost of the guests' code.
+	Cost proxywasm.Cost
+	// LimitHits are how often a limit took effect.
+	LimitHits LimitHits
+}
+
+// LimitHits are how often each limit of a plugin took effect.
+type LimitHits struct {
+	// CallTimeout and Calls are those of proxywasm.Cost, Body and PauseTimeout requests that were ended, and Log lines that
+	// were dropped.
+	CallTimeout, Calls, Body, PauseTimeout, Log int64
 }
 
 // Stats returns the counts. It waits for nothing.
@@ -21,7 +40,12 @@ func (p *Plugin) Stats() Stats {
 	s := Stats{
 		Streams: p.openStreams(),
 		Created: p.counts.created.Load(), Traps: p.counts.traps.Load(),
-		Reloads: p.counts.reloads.Load(), ReloadFailures: p.counts.reloadFailures.Load(),
+		Reloads: p.counts.reloads.Load(), Recycles: p.counts.recycles.Load(), ReloadFailures: p.counts.reloadFailures.Load(),
+	}
+	s.Cost, s.Memory = p.costs.sum()
+	s.LimitHits = LimitHits{
+		CallTimeout: int64(s.Cost.CallTimeouts), Calls: int64(s.Cost.CallsRefused), Body: p.counts.bodyHits.Load(),
+		PauseTimeout: p.counts.pauseHits.Load(), Log: p.guestLog.lost.Load(),
 	}
 	if live := p.live.Load(); live != nil {
 		for _, m := range *live {

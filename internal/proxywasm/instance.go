@@ -194,6 +194,18 @@ func (in *Instance) Start() {
 	}
 }
 
+// Stop ends what Start began.
+func (in *Instance) Stop() {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.ticking = false
+	for _, s := range in.scopes {
+		if s.stream == nil {
+			s.plugin.stopTick()
+		}
+	}
+}
+
 // Err is nil while the instance is usable, and says afterwards why it died.
 func (in *Instance) Err() error {
 	if err := in.dead.Load(); err != nil {
