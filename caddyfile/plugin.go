@@ -30,6 +30,11 @@ import (
 //			body          <size>
 //			pause_timeout <duration>
 //		}
+//		recycle {
+//			memory   <size>
+//			age      <duration>
+//			requests <number>
+//		}
 //		allow_on_headers_stop_iteration
 //		profile         envoy|kong|apisix|higress|google
 //		unknown_imports fail|stub
@@ -82,6 +87,7 @@ func pluginBlock(name string, p *gateway.Plugin) *block {
 			"failure_policy": text(&p.FailurePolicy),
 			"instances":      number(&p.Instances),
 			"limits":         func(d *caddyfile.Dispenser) error { return readLimits(d, p) },
+			"recycle":        func(d *caddyfile.Dispenser) error { return readRecycle(d, p) },
 
 			"profile":         text(&p.Profile),
 			"unknown_imports": text(&p.UnknownImports),
@@ -107,6 +113,19 @@ func readLimits(d *caddyfile.Dispenser, p *gateway.Plugin) error {
 		"start_timeout": duration(&p.Limits.StartTimeout),
 		"body":          size(&p.Limits.Body),
 		"pause_timeout": duration(&p.Limits.PauseTimeout),
+	}}
+	return b.read(d)
+}
+
+func readRecycle(d *caddyfile.Dispenser, p *gateway.Plugin) error {
+	if d.NextArg() {
+		return d.Errf("recycle takes no value, only a block")
+	}
+	p.Recycle = &gateway.PluginRecycle{}
+	b := block{owner: "recycle", words: map[string]reader{
+		"memory":   size(&p.Recycle.Memory),
+		"age":      duration(&p.Recycle.Age),
+		"requests": number(&p.Recycle.Requests),
 	}}
 	return b.read(d)
 }

@@ -156,6 +156,9 @@ func (c *converter) plugin(p *Plugin) *gateway.Plugin {
 			Body: int64(l.Body), PauseTimeout: caddy.Duration(l.PauseTimeout),
 		}
 	}
+	if r := p.Recycle; r != nil {
+		out.Recycle = &gateway.PluginRecycle{Memory: int64(r.Memory), Age: caddy.Duration(r.Age), Requests: r.Requests}
+	}
 	return out
 }
 

@@ -189,6 +189,7 @@ type Plugin struct {
 	FailurePolicy               string            `yaml:"failure_policy" enum:"reload,closed,open" doc:"What requests get when the plugin fails: reload and closed answer 503, open skips the plugin; all but closed replace the failed instance. Default: reload."`
 	Instances                   int               `yaml:"instances" doc:"Instances side by side. Default: one per processor."`
 	Limits                      *Limits           `yaml:"limits" doc:"What the plugin may use."`
+	Recycle                     *Recycle          `yaml:"recycle" doc:"When an instance is replaced that has not failed."`
 	AllowOnHeadersStopIteration bool              `yaml:"allow_on_headers_stop_iteration" doc:"Delivers body callbacks while a header callback has paused the request. Default: false."`
 	Profile                     string            `yaml:"profile" enum:"envoy,kong,apisix,higress,google" doc:"Host whose quirks the plugin was built for. Default: as Envoy, and forgiving where Envoy refuses."`
 	AllowMissingABIVersion      bool              `yaml:"allow_missing_abi_version" doc:"Takes a module without a mark of its ABI version for one of 0.2.1. Default: false; true with profile apisix."`
@@ -213,6 +214,14 @@ type Limits struct {
 	StartTimeout Duration `yaml:"start_timeout" doc:"Longest time to start and configure an instance. Default: 10s."`
 	Body         Size     `yaml:"body" doc:"Most that is buffered of one body. Default: 1MiB."`
 	PauseTimeout Duration `yaml:"pause_timeout" doc:"Longest time that the plugin may hold a request. Default: 30s."`
+}
+
+// Recycle says when an instance is replaced that has not failed.
+type Recycle struct {
+	Pos      Pos      `yaml:"-"`
+	Memory   Size     `yaml:"memory" doc:"Memory to which an instance may grow, such as 48MiB. Default: three quarters of limits.memory."`
+	Age      Duration `yaml:"age" doc:"Age of an instance, less up to a quarter by chance. Default: never."`
+	Requests int      `yaml:"requests" doc:"Requests that an instance serves, less up to a quarter by chance. Default: never."`
 }
 
 // Node is who the gateway is.

@@ -88,6 +88,10 @@ type Plugin struct {
 	// Limits bound what the plugin may use. Default: see each field.
 	Limits *PluginLimits `json:"limits,omitempty"`
 
+	// Recycle says when an instance is replaced that has not failed: a fresh one takes over, and the old one ends with
+	// its last request. Default: see each field.
+	Recycle *PluginRecycle `json:"recycle,omitempty"`
+
 	// AllowOnHeadersStopIteration delivers body callbacks while a header callback has paused the stream, as
 	// Envoy's setting of the same name does. Default: false (pausing on headers stops everything).
 	AllowOnHeadersStopIteration bool `json:"allow_on_headers_stop_iteration,omitempty"`
@@ -142,6 +146,19 @@ type PluginLimits struct {
 
 	// PauseTimeout is the longest that a plugin may hold a stream paused. Default: 30s.
 	PauseTimeout caddy.Duration `json:"pause_timeout,omitempty"`
+}
+
+// PluginRecycle says when an instance is replaced that has not failed.
+type PluginRecycle struct {
+	// Memory is the size in bytes to which an instance may grow, for memory that a guest has is never given back. As much
+	// as `limits.memory` is never. Default: three quarters of `limits.memory`.
+	Memory int64 `json:"memory,omitempty"`
+
+	// Age of an instance, less up to a quarter by chance. Default: 0, never.
+	Age caddy.Duration `json:"age,omitempty"`
+
+	// Requests that an instance serves, less up to a quarter by chance. Default: 0, never.
+	Requests int `json:"requests,omitempty"`
 }
 
 // Upstream is a named group of backends, shared by all routes that name it.

@@ -50,9 +50,17 @@ func (p *Plugin) spec(name string) (plugin.Spec, error) {
 		return s, fmt.Errorf("instances %d: write a number above 0, or leave it out for one per processor", p.Instances)
 	}
 	if p.Limits != nil {
-		err = p.Limits.apply(&s)
+		if err := p.Limits.apply(&s); err != nil {
+			return s, err
+		}
 	}
-	return s, err
+	if r := p.Recycle; r != nil {
+		if r.Memory < 0 || r.Age < 0 || r.Requests < 0 {
+			return s, errors.New("recycle: a value is below zero: leave it out for never")
+		}
+		s.Recycle = plugin.Recycle{Memory: r.Memory, Age: time.Duration(r.Age), Requests: int64(r.Requests)}
+	}
+	return s, nil
 }
 
 // checkWords refuses a setting that is not one of its words.
