@@ -37,6 +37,8 @@ var floors = []floor{
 	{from: "internal/proxywasm/abi", forbidden: "net/http", why: "the ABI knows no HTTP library"},
 	{from: "internal/proxywasm", forbidden: "net/http", why: "the ABI host knows no HTTP library"},
 	{from: "internal/proxywasm", forbidden: modulePath + "/internal/plugin", why: "plugin stands on proxywasm"},
+	{from: "internal/wasmscreen", forbidden: modulePath, why: "the screen stands alone"},
+	{from: "internal/wasmscreen", forbidden: "github.com/tetratelabs/wazero", why: "the screen reads what no compiler has seen"},
 	{from: "internal/pathtree", forbidden: modulePath + "/internal/proxywasm", why: "the tree knows no plugins"},
 	{from: "internal/pathtree", forbidden: modulePath + "/internal/upstream", why: "the tree knows no backends"},
 	{from: "internal/cleanpath", forbidden: modulePath, why: "the path cleaner stands alone"},

@@ -4,10 +4,14 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
+	"time"
 
 	"go.uber.org/zap"
 
+	"github.com/loom-gateway/loom/internal/proxywasm"
 	"github.com/loom-gateway/loom/internal/shared"
 )
 
@@ -78,5 +82,52 @@ func TestAFolderThatCannotBeUsed(t *testing.T) {
 	}
 	if code, err := NewCode(file); err == nil || code == nil {
 		t.Errorf("a file in place of the folder gives %v, %v", code, err)
+	}
+}
+
+// A compilation that is overdue is refused, keeps the same module and too many others from starting, and is closed when it ends.
+func TestOverdueCompilation(t *testing.T) {
+	code, err := NewCode("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	release, ended := make(chan struct{}), make(chan struct{})
+	var late *proxywasm.Module
+	slow := func(ctx context.Context, b []byte, o proxywasm.Options) (*proxywasm.Module, error) {
+		<-release
+		defer close(ended)
+		var err error
+		late, err = proxywasm.Compile(ctx, b, o)
+		return late, err
+	}
+	probe := probeSpec(t, "").Code
+	options := proxywasm.Options{Name: "slow", Limits: proxywasm.Limits{CompileTimeout: time.Millisecond}}
+	if _, err := code.compileWith(t.Context(), slow, probe, options); err == nil || !strings.Contains(err.Error(), "takes longer than 1ms") {
+		t.Fatalf("an overdue compilation ends with %v", err)
+	}
+	if _, err := code.compile(t.Context(), probe, proxywasm.Options{}); err == nil || !strings.Contains(err.Error(), "still being compiled") {
+		t.Errorf("the same module again: %v", err)
+	}
+	for i := range maxOverdue() - 1 {
+		code.overdue.add([32]byte{byte(i)})
+	}
+	other := append(slices.Clone(probe), 0, 2, 1, 'x') // a custom section
+	if _, err := code.compile(t.Context(), other, proxywasm.Options{}); err == nil || !strings.Contains(err.Error(), "later") {
+		t.Errorf("another module while too many are overdue: %v", err)
+	}
+	close(release)
+	<-ended
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
+		if m, err := code.compile(t.Context(), probe, proxywasm.Options{}); err == nil {
+			if err := m.Close(t.Context()); err != nil {
+				t.Error(err)
+			}
+			break
+		} else if time.Now().After(deadline) {
+			t.Fatalf("after the overdue compilation has ended: %v", err)
+		}
+	}
+	if _, err := late.NewInstance(t.Context(), proxywasm.VMConfig{}, proxywasm.Host{}); err == nil {
+		t.Error("the module that came too late was not closed")
 	}
 }

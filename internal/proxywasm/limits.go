@@ -1,6 +1,10 @@
 package proxywasm
 
-import "time"
+import (
+	"time"
+
+	"github.com/loom-gateway/loom/internal/wasmscreen"
+)
 
 // Limits bound what one plugin may use. Zero fields stand for the defaults.
 type Limits struct {
@@ -22,6 +26,14 @@ type Limits struct {
 
 	// ModuleBytes is the largest module. Default: 64 MiB; the largest known real plugins have about 25 MiB.
 	ModuleBytes int
+
+	// Shape bounds what a module is made of, before it is compiled. Default: wasmscreen.DefaultLimits, but for TableEntries, which are an
+	// eighth of the memory of MemoryPages: tables stand outside of it.
+	Shape wasmscreen.Limits
+
+	// CompileTimeout is the longest that compiling a module may take. Default: 1m: the largest known plugin (24 MB) takes 8s on one
+	// core of a busy machine, and machines differ.
+	CompileTimeout time.Duration
 
 	// LogBytes is how much of one log message is kept. Default: 16 KiB.
 	LogBytes int
@@ -46,10 +58,13 @@ func DefaultLimits() Limits {
 		StartTimeout: 10 * time.Second,
 		DoneTimeout:  10 * time.Second,
 		ModuleBytes:  64 << 20,
-		LogBytes:     16 << 10,
-		TickPeriod:   10 * time.Millisecond,
-		Calls:        1000,
-		StreamCalls:  100,
+		Shape:        wasmscreen.DefaultLimits(),
+
+		CompileTimeout: time.Minute,
+		LogBytes:       16 << 10,
+		TickPeriod:     10 * time.Millisecond,
+		Calls:          1000,
+		StreamCalls:    100,
 	}
 }
 
@@ -61,6 +76,11 @@ func (l Limits) orDefaults() Limits {
 	l.StartTimeout = or(l.StartTimeout, d.StartTimeout)
 	l.DoneTimeout = or(l.DoneTimeout, d.DoneTimeout)
 	l.ModuleBytes = or(l.ModuleBytes, d.ModuleBytes)
+	if l.Shape == (wasmscreen.Limits{}) {
+		l.Shape = d.Shape
+		l.Shape.TableEntries = int(l.MemoryPages) << 16 / 8 / tableEntryBytes
+	}
+	l.CompileTimeout = or(l.CompileTimeout, d.CompileTimeout)
 	l.LogBytes = or(l.LogBytes, d.LogBytes)
 	l.TickPeriod = or(l.TickPeriod, d.TickPeriod)
 	l.Calls = or(l.Calls, d.Calls)
@@ -77,6 +97,9 @@ func or[T comparable](value, fallback T) T {
 }
 
 const (
+	// tableEntryBytes is what an entry of a table takes in the engine.
+	tableEntryBytes = 8
+
 	// maxCopy is the most that one hostcall copies out of the guest in one piece (a body, a log line, a
 	// value); it bounds what a bad length can make the host allocate. The guest's memory bounds it as well.
 	maxCopy = 256 << 20

@@ -377,7 +377,7 @@ func TestScreening(t *testing.T) {
 		"zip":       {[]byte("PK\x03\x04rest"), "zip"},
 		"component": {[]byte("\x00asm\x0d\x00\x01\x00"), "component"},
 		"bare":      {[]byte("\x00asm\x01\x00\x00\x00"), "proxy_abi_version"},
-		"truncated": {code[:len(code)/2], "compiling"},
+		"truncated": {code[:len(code)/2], "cut off"},
 		"version":   {bytes.ReplaceAll(code, []byte("proxy_abi_version_0_2_1"), []byte("proxy_abi_version_0_9_9")), "0.9.9"},
 		"import":    {bytes.ReplaceAll(code, []byte("proxy_get_log_level"), []byte("proxy_get_fog_level")), "proxy_get_fog_level(i32) -> (i32)"},
 	} {

@@ -6,15 +6,19 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/loom-gateway/loom/internal/wasmscreen"
 )
 
-// screen looks at the bytes before they are compiled, so that what is not a plugin at all gets one clear sentence.
+// screen looks at the bytes before they are compiled, so that what is not a plugin at all gets one clear sentence, and what would
+// take the compiler minutes is never compiled.
 func screen(code []byte, limits Limits) error {
 	switch {
 	case len(code) == 0:
 		return errors.New("the file is empty: build the plugin again")
 	case len(code) > limits.ModuleBytes:
-		return fmt.Errorf("the module has %d bytes, more than the limit of %d", len(code), limits.ModuleBytes)
+		return fmt.Errorf("the module has %d bytes, more than the limit of %d: build it without debug information",
+			len(code), limits.ModuleBytes)
 	case !bytes.HasPrefix(code, []byte("\x00asm")):
 		return fmt.Errorf("this is not WebAssembly but %s: name the .wasm file that the plugin's build made", describe(code))
 	case len(code) < 8:
@@ -22,7 +26,8 @@ func screen(code []byte, limits Limits) error {
 	}
 	switch version := binary.LittleEndian.Uint32(code[4:]); version {
 	case 1:
-		return nil
+		_, err := wasmscreen.Screen(code, limits.Shape)
+		return err
 	case 0x1000d:
 		return errors.New("this is a WebAssembly component, Proxy-Wasm needs a core module: " +
 			"build for wasm32-wasip1 (not wasip2) and do not run it through `wasm-tools component`")
