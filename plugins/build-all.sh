@@ -35,6 +35,9 @@ fi
 if ready build-rust.sh "the guest that reads headers"; then
 	./build-rust.sh ../internal/conformance/testdata/read-headers ../internal/conformance/testdata/read-headers.wasm
 fi
+if ready build-rust.sh "the guest of the benchmarks"; then
+	./build-rust.sh ../bench/guest ../bench/guest/guest.wasm
+fi
 if ready build-rust.sh "the examples of Rust's SDK"; then
 	for folder in ../internal/conformance/testdata/sdk/rust-*; do ./build-rust-examples.sh "${folder##*rust-}" "$folder"; done
 fi
