@@ -12,6 +12,7 @@ import (
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
 
+	"github.com/loom-gateway/loom/internal/contextwatch"
 	"github.com/loom-gateway/loom/internal/expression"
 	"github.com/loom-gateway/loom/internal/proxywasm/abi"
 )
@@ -137,6 +138,7 @@ func (in *Instance) instantiate(ctx context.Context) error {
 		return fmt.Errorf("instantiating plugin %q: %w", in.module.options.Name, explainInstantiate(err))
 	}
 	in.guest, in.memory = guest, guest.Memory()
+	contextwatch.Drop(guest)
 	in.meter.memory.Store(in.memory.Size())
 	in.ctx = &guestContext{Context: context.Background(), in: in}
 	// The specification prefers proxy_on_memory_allocate; TinyGo's malloc keeps what it returns for ever.
