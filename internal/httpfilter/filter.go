@@ -136,29 +136,30 @@ func (x *exchange) serveNext(next Next) (err error) {
 
 // conclude gives the client what an outcome stands for.
 func (x *exchange) conclude(err error) error {
+	if err == nil || errors.Is(err, errCompleted) {
+		return nil
+	}
 	failure := (*Error)(nil)
 	switch {
-	case errors.Is(err, errCompleted):
-		return nil
 	case errors.Is(err, errLocalReply):
 		return x.conclude(x.sendReply())
 	case errors.Is(err, errAborted):
 		panic(http.ErrAbortHandler)
-	case err != nil && x.response.committed && x.request.Context().Err() != nil:
+	case x.response.committed && x.request.Context().Err() != nil:
 		panic(http.ErrAbortHandler) // the client is gone, nobody sees the end
-	case err != nil && x.response.committed:
+	case x.response.committed:
 		x.filter.options.Log.Error("cutting a response that cannot be completed",
 			zap.String("plugin", x.filter.plugin.Name()), zap.Error(err))
 		panic(http.ErrAbortHandler)
 	case x.grpc && errors.As(err, &failure):
 		x.failGRPC(failure)
 		return nil
-	case err != nil && x.response.wroteHeader:
+	case x.response.wroteHeader:
 		x.response.reset() // the head of an answer that is not sent must not become that of the error page
-	case err != nil:
+	default:
 		x.response.publish() // what a handler has set before it failed is on the error page
 	}
-	if f := x.filter.options.ErrorStatus; err != nil && f != nil {
+	if f := x.filter.options.ErrorStatus; f != nil {
 		x.errorStatus = f(err)
 	}
 	return err

@@ -61,6 +61,26 @@ func canonicalKey(name []byte) string {
 	return string(buf[:len(name)])
 }
 
+// add and set are those of http.Header, for names that have its form already.
+func add(h http.Header, key, value string) { h[key] = append(h[key], value) }
+func set(h http.Header, key, value string) { h[key] = []string{value} }
+
+// remove deletes the values of a name in any case, without an allocation.
+func remove(h http.Header, name []byte) {
+	var buf [64]byte
+	if len(name) > len(buf) {
+		h.Del(string(name))
+		return
+	}
+	canonical(buf[:len(name)], name)
+	delete(h, string(buf[:len(name)]))
+}
+
+// equalFold compares a guest's name with one in lower case.
+func equalFold(name []byte, lower string) bool {
+	return len(name) == len(lower) && strings.EqualFold(string(name), lower)
+}
+
 func appendPairs(dst []abi.Pair, h http.Header) []abi.Pair {
 	from := len(dst)
 	for name, values := range h {

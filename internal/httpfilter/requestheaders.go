@@ -87,10 +87,10 @@ func (m *requestHeaders) Get(name []byte) (string, bool) {
 }
 
 // Add implements proxywasm.HeaderMap.
-func (m *requestHeaders) Add(name, value []byte) string { return m.put(name, value, http.Header.Add) }
+func (m *requestHeaders) Add(name, value []byte) string { return m.put(name, value, add) }
 
 // Set implements proxywasm.HeaderMap.
-func (m *requestHeaders) Set(name, value []byte) string { return m.put(name, value, http.Header.Set) }
+func (m *requestHeaders) Set(name, value []byte) string { return m.put(name, value, set) }
 
 func (m *requestHeaders) put(name, value []byte, put func(http.Header, string, string)) (refused string) {
 	key, v := canonicalKey(name), string(value)
@@ -154,16 +154,15 @@ func (m *requestHeaders) setLength(value string) (refused string) {
 
 // Remove implements proxywasm.HeaderMap. Pseudo headers stay: without them there is no request.
 func (m *requestHeaders) Remove(name []byte) (refused string) {
-	n := strings.ToLower(string(name))
 	switch {
-	case isPseudo(n):
+	case len(name) > 0 && name[0] == ':' || equalFold(name, "host"):
 		return fixedPseudo
-	case n == "transfer-encoding":
+	case equalFold(name, "transfer-encoding"):
 		return badFraming
-	case n == "content-length" && m.request.ContentLength > 0:
+	case equalFold(name, "content-length") && m.request.ContentLength > 0:
 		m.request.ContentLength = -1
 	}
-	m.request.Header.Del(n)
+	remove(m.request.Header, name)
 	return ""
 }
 

@@ -32,10 +32,10 @@ func (m *responseHeaders) Get(name []byte) (string, bool) {
 }
 
 // Add implements proxywasm.HeaderMap.
-func (m *responseHeaders) Add(name, value []byte) string { return m.put(name, value, http.Header.Add) }
+func (m *responseHeaders) Add(name, value []byte) string { return m.put(name, value, add) }
 
 // Set implements proxywasm.HeaderMap.
-func (m *responseHeaders) Set(name, value []byte) string { return m.put(name, value, http.Header.Set) }
+func (m *responseHeaders) Set(name, value []byte) string { return m.put(name, value, set) }
 
 func (m *responseHeaders) put(name, value []byte, put func(http.Header, string, string)) (refused string) {
 	key, v := canonicalKey(name), string(value)
@@ -78,7 +78,7 @@ func (m *responseHeaders) Remove(name []byte) (refused string) {
 	if len(name) > 0 && name[0] == ':' {
 		return fixedPseudo
 	}
-	m.header.Del(string(name))
+	remove(m.header, name)
 	m.unguessed()
 	return ""
 }

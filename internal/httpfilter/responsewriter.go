@@ -18,7 +18,7 @@ const responseChunk = 64 << 10
 type responseWriter struct {
 	http.ResponseWriter
 	exchange *exchange
-	base     http.Header // what stood in the header before the next handler
+	base     []field     // what stood in the header before the next handler
 	own      http.Header // the next handler's; nil when it is the client's, since nobody else touches that
 
 	headers     responseHeaders
@@ -37,8 +37,26 @@ type responseWriter struct {
 	watch watcher
 }
 
+// field is a name of a header with its values.
+type field struct {
+	name   string
+	values []string
+}
+
+// fields remembers a header, which has few names before there is a response, without a map.
+func fields(h http.Header) []field {
+	if len(h) == 0 {
+		return nil
+	}
+	list := make([]field, 0, len(h))
+	for name, values := range h {
+		list = append(list, field{name, values})
+	}
+	return list
+}
+
 func newResponseWriter(x *exchange, w http.ResponseWriter) *responseWriter {
-	rw := &responseWriter{ResponseWriter: w, exchange: x, base: w.Header().Clone(), headers: responseHeaders{header: w.Header()}}
+	rw := &responseWriter{ResponseWriter: w, exchange: x, base: fields(w.Header()), headers: responseHeaders{header: w.Header()}}
 	if x.has(abi.OnResponseBody) {
 		rw.own = w.Header().Clone()
 		if rw.own == nil {
@@ -199,9 +217,9 @@ func (w *responseWriter) reset() {
 	header := w.Header()
 	clear(w.headers.header)
 	clear(header)
-	for name, values := range w.base {
-		header[name] = values
-		w.headers.header[name] = values
+	for _, f := range w.base {
+		header[f.name] = f.values
+		w.headers.header[f.name] = f.values
 	}
 	w.output.Take()
 	w.through = w.wroteHeader // in the response phases the callbacks have run
