@@ -1,0 +1,30 @@
+package main
+
+import "context"
+
+// startLoom runs Loom with a route and a plugin for each work, and one instance of each plugin, as one thread of Envoy has.
+func startLoom(ctx context.Context, s setup) (*gateway, error) {
+	address, err := freeAddress()
+	if err != nil {
+		return nil, err
+	}
+	g := &gateway{name: "Loom", addresses: map[string]string{}}
+	var routes, plugins []object
+	for _, work := range works() {
+		g.addresses[work] = address
+		route := object{"id": work, "hosts": []string{host(work)}, "path": "/*", "upstream": "backend"}
+		if work != bare {
+			route["plugins"] = []string{work}
+			plugins = append(plugins, object{"name": work, "path": s.guest, "config": work, "instances": 1})
+		}
+		routes = append(routes, route)
+	}
+	file, err := writeConfig(s.dir, "loom.yaml", object{
+		"listeners": []object{{"address": address, "protocol": "http"}}, "routes": routes, "plugins": plugins,
+		"upstreams": []object{{"name": "backend", "endpoints": []string{s.backend}}},
+	})
+	if err != nil {
+		return nil, err
+	}
+	return g.start(ctx, s.loom, "run", "--config", file)
+}
