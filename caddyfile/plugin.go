@@ -24,11 +24,12 @@ import (
 //		failure_policy reload|closed|open
 //		instances      <number>
 //		limits {
-//			memory        <size>
-//			call_timeout  <duration>
-//			start_timeout <duration>
-//			body          <size>
-//			pause_timeout <duration>
+//			memory          <size>
+//			call_timeout    <duration>
+//			compile_timeout <duration>
+//			start_timeout   <duration>
+//			body            <size>
+//			pause_timeout   <duration>
 //		}
 //		recycle {
 //			memory   <size>
@@ -108,11 +109,12 @@ func readLimits(d *caddyfile.Dispenser, p *gateway.Plugin) error {
 	}
 	p.Limits = &gateway.PluginLimits{}
 	b := block{owner: "limits", words: map[string]reader{
-		"memory":        size(&p.Limits.Memory),
-		"call_timeout":  duration(&p.Limits.CallTimeout),
-		"start_timeout": duration(&p.Limits.StartTimeout),
-		"body":          size(&p.Limits.Body),
-		"pause_timeout": duration(&p.Limits.PauseTimeout),
+		"memory":          size(&p.Limits.Memory),
+		"call_timeout":    duration(&p.Limits.CallTimeout),
+		"compile_timeout": duration(&p.Limits.CompileTimeout),
+		"start_timeout":   duration(&p.Limits.StartTimeout),
+		"body":            size(&p.Limits.Body),
+		"pause_timeout":   duration(&p.Limits.PauseTimeout),
 	}}
 	return b.read(d)
 }

@@ -153,7 +153,8 @@ func (c *converter) plugin(p *Plugin) *gateway.Plugin {
 	if l := p.Limits; l != nil {
 		out.Limits = &gateway.PluginLimits{
 			Memory: int64(l.Memory), CallTimeout: caddy.Duration(l.CallTimeout), StartTimeout: caddy.Duration(l.StartTimeout),
-			Body: int64(l.Body), PauseTimeout: caddy.Duration(l.PauseTimeout),
+			CompileTimeout: caddy.Duration(l.CompileTimeout),
+			Body:           int64(l.Body), PauseTimeout: caddy.Duration(l.PauseTimeout),
 		}
 	}
 	if r := p.Recycle; r != nil {

@@ -208,12 +208,13 @@ type Allow struct {
 
 // Limits bound a plugin.
 type Limits struct {
-	Pos          Pos      `yaml:"-"`
-	Memory       Size     `yaml:"memory" doc:"Most memory of one instance, such as 64MiB. Default: 64MiB."`
-	CallTimeout  Duration `yaml:"call_timeout" doc:"Longest time of one callback. Default: 1s."`
-	StartTimeout Duration `yaml:"start_timeout" doc:"Longest time to start and configure an instance. Default: 10s."`
-	Body         Size     `yaml:"body" doc:"Most that is buffered of one body. Default: 1MiB."`
-	PauseTimeout Duration `yaml:"pause_timeout" doc:"Longest time that the plugin may hold a request. Default: 30s."`
+	Pos            Pos      `yaml:"-"`
+	Memory         Size     `yaml:"memory" doc:"Most memory of one instance, such as 64MiB. Default: 64MiB."`
+	CallTimeout    Duration `yaml:"call_timeout" doc:"Longest time of one callback. Default: 1s."`
+	CompileTimeout Duration `yaml:"compile_timeout" doc:"Longest time to compile the module. Default: 1m."`
+	StartTimeout   Duration `yaml:"start_timeout" doc:"Longest time to start and configure an instance. Default: 10s."`
+	Body           Size     `yaml:"body" doc:"Most that is buffered of one body. Default: 1MiB."`
+	PauseTimeout   Duration `yaml:"pause_timeout" doc:"Longest time that the plugin may hold a request. Default: 30s."`
 }
 
 // Recycle says when an instance is replaced that has not failed.

@@ -46,7 +46,7 @@ const patience = time.Minute
 // open starts a plugin in the real engine.
 func open(t *testing.T, spec plugin.Spec) (*plugin.Plugin, *observer.ObservedLogs, error) {
 	t.Helper()
-	spec.Limits.CallTimeout, spec.Limits.StartTimeout = patience, patience
+	spec.Limits.CallTimeout, spec.Limits.StartTimeout, spec.Limits.CompileTimeout = patience, patience, 5*patience
 	return openWith(t, spec, plugin.Deps{})
 }
 

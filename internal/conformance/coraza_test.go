@@ -47,7 +47,7 @@ func guarded(t *testing.T, code []byte, rules string) *gateway {
 		plugins: []plugin.Spec{{
 			Name: "coraza", Code: code, Config: string(config), Instances: 1,
 			// It compiles its rules at start, and is 24 MB of code to begin with.
-			Limits: proxywasm.Limits{MemoryPages: 8192, StartTimeout: patience * 3, CallTimeout: patience},
+			Limits: proxywasm.Limits{MemoryPages: 8192, StartTimeout: patience * 3, CallTimeout: patience, CompileTimeout: patience * 10},
 		}},
 		backend: func(w http.ResponseWriter, r *http.Request) {
 			body, _ := io.ReadAll(r.Body)

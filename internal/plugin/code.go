@@ -86,7 +86,7 @@ func (c *Code) compileWith(ctx context.Context, compile compileFunc, code []byte
 		}
 	}()
 	return nil, fmt.Errorf("compiling the module takes longer than %v, although it has the shape of a plugin: split its largest functions, "+
-		"build it with less inlining, or give the gateway more processor time", limit)
+		"build it with less inlining, or raise the plugin's limits.compile_timeout", limit)
 }
 
 // overdue is the compilations that go on although nobody waits for them, by the hash of their module.

@@ -138,6 +138,9 @@ type PluginLimits struct {
 	// CallTimeout is the longest that guest code may run in one callback. Default: 1s.
 	CallTimeout caddy.Duration `json:"call_timeout,omitempty"`
 
+	// CompileTimeout is the longest that compiling the module may take. Default: 1m.
+	CompileTimeout caddy.Duration `json:"compile_timeout,omitempty"`
+
 	// StartTimeout is the longest that starting and configuring one instance may take. Default: 10s.
 	StartTimeout caddy.Duration `json:"start_timeout,omitempty"`
 

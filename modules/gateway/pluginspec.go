@@ -118,7 +118,7 @@ func (p *Plugin) code() ([]byte, error) {
 const pageSize = 64 << 10
 
 func (l *PluginLimits) apply(s *plugin.Spec) error {
-	if l.Memory < 0 || l.Body < 0 || l.CallTimeout < 0 || l.StartTimeout < 0 || l.PauseTimeout < 0 {
+	if l.Memory < 0 || l.Body < 0 || l.CallTimeout < 0 || l.CompileTimeout < 0 || l.StartTimeout < 0 || l.PauseTimeout < 0 {
 		return errors.New("limits: a limit is below zero")
 	}
 	if l.Memory > 4<<30 {
@@ -126,7 +126,7 @@ func (l *PluginLimits) apply(s *plugin.Spec) error {
 	}
 	s.Limits = proxywasm.Limits{
 		MemoryPages: uint32((l.Memory + pageSize - 1) / pageSize),
-		CallTimeout: time.Duration(l.CallTimeout), StartTimeout: time.Duration(l.StartTimeout),
+		CallTimeout: time.Duration(l.CallTimeout), StartTimeout: time.Duration(l.StartTimeout), CompileTimeout: time.Duration(l.CompileTimeout),
 	}
 	s.BodyLimit, s.PauseTimeout = l.Body, time.Duration(l.PauseTimeout)
 	return nil
