@@ -103,4 +103,4 @@ setup: ## Install what the tests use besides Go, where that can be done (Debian,
 
 .PHONY: clean
 clean: ## Remove what was built
-	rm -rf bin coverage.out plugins/target plugins/*/target bench/guest/target
+	rm -rf bin coverage.out plugins/target plugins/*/target

@@ -11,7 +11,7 @@ func startEnvoy(ctx context.Context, s setup) (*gateway, error) {
 	g := &gateway{name: "Envoy", addresses: map[string]string{}}
 	var listeners []object
 	for _, work := range works() {
-		address, err := freeAddress()
+		address, err := freeAddress(ctx)
 		if err != nil {
 			return nil, err
 		}

@@ -31,6 +31,7 @@ type setup struct {
 type gateway struct {
 	name      string
 	addresses map[string]string // by work
+	env       []string          // besides this process's
 	cmd       *exec.Cmd
 	ended     chan struct{}
 	log       bytes.Buffer // complete when ended is closed
@@ -43,7 +44,7 @@ func host(work string) string { return work + ".test" }
 func (g *gateway) start(ctx context.Context, path string, args ...string) (*gateway, error) {
 	g.cmd, g.ended = exec.CommandContext(ctx, path, args...), make(chan struct{})
 	g.cmd.Stdout, g.cmd.Stderr = &g.log, &g.log
-	g.cmd.Env = append(os.Environ(), "XDG_CONFIG_HOME="+os.TempDir(), "XDG_DATA_HOME="+os.TempDir())
+	g.cmd.Env = append(os.Environ(), g.env...)
 	if err := g.cmd.Start(); err != nil {
 		return nil, fmt.Errorf("starting %s: %w", g.name, err)
 	}
@@ -136,8 +137,8 @@ func writeConfig(dir, name string, config object) (path string, err error) {
 }
 
 // freeAddress is an address that was free a moment ago.
-func freeAddress() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+func freeAddress(ctx context.Context) (string, error) {
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", err
 	}

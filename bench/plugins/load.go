@@ -14,8 +14,8 @@ import (
 )
 
 // serveBackend answers every request with 130 bytes.
-func serveBackend() (net.Listener, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+func serveBackend(ctx context.Context) (net.Listener, error) {
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}

@@ -4,11 +4,15 @@ import "context"
 
 // startLoom runs Loom with a route and a plugin for each work, and one instance of each plugin, as one thread of Envoy has.
 func startLoom(ctx context.Context, s setup) (*gateway, error) {
-	address, err := freeAddress()
+	address, err := freeAddress(ctx)
 	if err != nil {
 		return nil, err
 	}
-	g := &gateway{name: "Loom", addresses: map[string]string{}}
+	admin, err := freeAddress(ctx)
+	if err != nil {
+		return nil, err
+	}
+	g := &gateway{name: "Loom", addresses: map[string]string{}, env: []string{"CADDY_ADMIN=" + admin, "XDG_CONFIG_HOME=" + s.dir, "XDG_DATA_HOME=" + s.dir}}
 	var routes, plugins []object
 	for _, work := range works() {
 		g.addresses[work] = address

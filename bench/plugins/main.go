@@ -29,8 +29,9 @@ func main() {
 	flag.IntVar(&o.connections, "connections", 16, "connections of the client, each of which waits for its answer before it asks again")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	if err := run(ctx, o); err != nil {
+	err := run(ctx, o)
+	stop()
+	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
@@ -58,20 +59,23 @@ func run(ctx context.Context, o options) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	backend, err := serveBackend()
+	backend, err := serveBackend(ctx)
 	if err != nil {
 		return err
 	}
 	defer backend.Close()
-	var gateways []*gateway
-	for _, start := range []func(context.Context, setup) (*gateway, error){startEnvoy, startLoom} {
-		g, err := start(ctx, setup{options: o, guest: guest, dir: dir, backend: backend.Addr().String()})
-		if err != nil {
-			return err
-		}
-		defer g.stop()
-		gateways = append(gateways, g)
+	s := setup{options: o, guest: guest, dir: dir, backend: backend.Addr().String()}
+	envoy, err := startEnvoy(ctx, s)
+	if err != nil {
+		return err
 	}
+	defer envoy.stop()
+	loom, err := startLoom(ctx, s)
+	if err != nil {
+		return err
+	}
+	defer loom.stop()
+	gateways := []*gateway{envoy, loom}
 	samples, err := measure(ctx, o, gateways)
 	if err != nil {
 		return err
