@@ -1,20 +1,34 @@
 package plugin
 
-import "time"
+import (
+	"time"
+
+	"github.com/loom-gateway/loom/internal/proxywasm"
+)
 
 // Snapshot is what the admin API shows of a plugin.
 type Snapshot struct {
-	Name          string             `json:"name"`
-	SHA256        string             `json:"sha256"`
-	Size          int                `json:"size"`
-	ABIVersion    string             `json:"abi_version"`
-	VMID          string             `json:"vm_id"`
-	Phase         string             `json:"phase,omitempty"`
-	FailurePolicy Policy             `json:"failure_policy"`
-	Contexts      int                `json:"contexts"`
-	Streams       int                `json:"streams"`
-	Traps         int64              `json:"traps"`
-	Instances     []InstanceSnapshot `json:"instances"`
+	Name          string `json:"name"`
+	SHA256        string `json:"sha256"`
+	Size          int    `json:"size"`
+	ABIVersion    string `json:"abi_version"`
+	VMID          string `json:"vm_id"`
+	Phase         string `json:"phase,omitempty"`
+	FailurePolicy Policy `json:"failure_policy"`
+	Contexts      int    `json:"contexts"`
+	Streams       int    `json:"streams"`
+	Traps         int64  `json:"traps"`
+	Recycles      int64  `json:"recycles"`
+	Hostcalls     uint64 `json:"hostcalls"`
+	// Cost is what each phase that has run has cost, by callback.
+	Cost      map[string]PhaseSnapshot `json:"cost"`
+	Instances []InstanceSnapshot       `json:"instances"`
+}
+
+// PhaseSnapshot is what one phase of a plugin has cost.
+type PhaseSnapshot struct {
+	Calls   uint64  `json:"calls"`
+	Seconds float64 `json:"seconds"`
 }
 
 // InstanceSnapshot is one instance of a plugin.
@@ -34,7 +48,15 @@ func (p *Plugin) Snapshot() Snapshot {
 	info := p.module.Info()
 	s := Snapshot{
 		Name: p.spec.Name, SHA256: p.spec.SHA256, Size: info.Size, ABIVersion: info.ABIVersion, VMID: p.spec.VMID,
-		Phase: p.spec.Phase, FailurePolicy: p.spec.FailurePolicy, Contexts: len(p.contexts), Streams: p.openStreams(), Traps: p.counts.traps.Load(),
+		Phase: p.spec.Phase, FailurePolicy: p.spec.FailurePolicy, Contexts: len(p.contexts), Streams: p.openStreams(),
+		Traps: p.counts.traps.Load(), Recycles: p.counts.recycles.Load(), Cost: map[string]PhaseSnapshot{},
+	}
+	cost, _ := p.costs.sum()
+	s.Hostcalls = cost.Hostcalls
+	for phase, spent := range cost.Phases {
+		if calls := spent.Count(); calls > 0 {
+			s.Cost[proxywasm.Phase(phase).String()] = PhaseSnapshot{Calls: calls, Seconds: spent.Time.Seconds()}
+		}
 	}
 	for _, m := range p.members {
 		is := InstanceSnapshot{AgeSeconds: m.instance.Age().Round(time.Millisecond).Seconds(), MemoryBytes: m.instance.MemoryBytes(), Ticking: m.instance.Ticking()}

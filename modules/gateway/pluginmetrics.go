@@ -4,56 +4,98 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/loom-gateway/loom/internal/plugin"
+	"github.com/loom-gateway/loom/internal/proxywasm"
 )
 
-// pluginCollector shows what becomes of the instances of one config's plugins.
-type pluginCollector struct{ plugins *pluginSet }
+// pluginCollector shows what becomes of the instances of one config's plugins, and what they cost.
+type pluginCollector struct {
+	plugins              *pluginSet
+	metrics              []pluginMetric
+	durations, limitHits *prometheus.Desc
+}
 
-// pluginMetric is one of them.
+// pluginMetric is one number of a plugin.
 type pluginMetric struct {
 	desc  *prometheus.Desc
 	kind  prometheus.ValueType
 	value func(plugin.Stats) int64
 }
 
-func pluginMetrics() []pluginMetric {
-	metric := func(kind prometheus.ValueType, name, help string, value func(plugin.Stats) int64) pluginMetric {
-		return pluginMetric{prometheus.NewDesc("loom_plugin_"+name, help, []string{"plugin"}, nil), kind, value}
+func newPluginCollector(plugins *pluginSet) *pluginCollector {
+	desc := func(name, help string, labels ...string) *prometheus.Desc {
+		return prometheus.NewDesc("loom_plugin_"+name, help, append([]string{"plugin"}, labels...), nil)
 	}
-	return []pluginMetric{
-		metric(prometheus.GaugeValue, "instances", "Usable instances of the plugin.",
-			func(s plugin.Stats) int64 { return int64(s.Instances) }),
-		metric(prometheus.GaugeValue, "streams", "Requests that the plugin has in hand.",
-			func(s plugin.Stats) int64 { return int64(s.Streams) }),
-		metric(prometheus.CounterValue, "instances_created_total", "Instances that were started.",
-			func(s plugin.Stats) int64 { return s.Created }),
-		metric(prometheus.CounterValue, "traps_total", "Instances that failed.",
-			func(s plugin.Stats) int64 { return s.Traps }),
-		metric(prometheus.CounterValue, "reloads_total", "Fresh instances that took the place of one that failed.",
-			func(s plugin.Stats) int64 { return s.Reloads }),
-		metric(prometheus.CounterValue, "reload_failures_total", "Attempts to replace an instance that failed as well.",
-			func(s plugin.Stats) int64 { return s.ReloadFailures }),
+	gauge := func(name, help string, value func(plugin.Stats) int64) pluginMetric {
+		return pluginMetric{desc(name, help), prometheus.GaugeValue, value}
+	}
+	counter := func(name, help string, value func(plugin.Stats) int64) pluginMetric {
+		return pluginMetric{desc(name, help), prometheus.CounterValue, value}
+	}
+	return &pluginCollector{
+		plugins: plugins,
+		metrics: []pluginMetric{
+			gauge("instances", "Usable instances of the plugin.", func(s plugin.Stats) int64 { return int64(s.Instances) }),
+			gauge("streams", "Requests that the plugin has in hand.", func(s plugin.Stats) int64 { return int64(s.Streams) }),
+			gauge("memory_bytes", "Linear memory of all instances of the plugin.", func(s plugin.Stats) int64 { return s.Memory }),
+			counter("instances_created_total", "Instances that were started.", func(s plugin.Stats) int64 { return s.Created }),
+			counter("traps_total", "Instances that failed.", func(s plugin.Stats) int64 { return s.Traps }),
+			counter("reloads_total", "Fresh instances that took the place of one that failed.", func(s plugin.Stats) int64 { return s.Reloads }),
+			counter("recycles_total", "Fresh instances that took the place of one that was worn.", func(s plugin.Stats) int64 { return s.Recycles }),
+			counter("reload_failures_total", "Attempts to replace an instance that failed as well.", func(s plugin.Stats) int64 { return s.ReloadFailures }),
+			counter("hostcalls_total", "Hostcalls of the plugin.", func(s plugin.Stats) int64 { return int64(s.Cost.Hostcalls) }),
+		},
+		durations: desc("duration_seconds", "Time in callbacks of the plugin, with the hostcalls that they make.", "phase"),
+		limitHits: desc("limit_hits_total", "How often a limit of the plugin took effect.", "limit"),
 	}
 }
 
 // Describe implements prometheus.Collector.
-func (pluginCollector) Describe(to chan<- *prometheus.Desc) {
-	for _, m := range pluginMetrics() {
+func (c *pluginCollector) Describe(to chan<- *prometheus.Desc) {
+	for _, m := range c.metrics {
 		to <- m.desc
 	}
+	to <- c.durations
+	to <- c.limitHits
 }
 
 // Collect implements prometheus.Collector.
-func (c pluginCollector) Collect(to chan<- prometheus.Metric) {
+func (c *pluginCollector) Collect(to chan<- prometheus.Metric) {
 	c.plugins.mu.Lock()
 	defer c.plugins.mu.Unlock()
 	for _, name := range sortedNames(c.plugins.byName) {
 		stats := c.plugins.byName[name].Stats()
-		for _, m := range pluginMetrics() {
+		for _, m := range c.metrics {
 			to <- prometheus.MustNewConstMetric(m.desc, m.kind, float64(m.value(stats)), name)
 		}
+		c.collectLimits(to, name, stats.LimitHits)
+		c.collectDurations(to, name, stats.Cost)
+	}
+}
+
+func (c *pluginCollector) collectLimits(to chan<- prometheus.Metric, name string, hits plugin.LimitHits) {
+	for limit, n := range map[string]int64{
+		"call_timeout": hits.CallTimeout, "calls": hits.Calls, "body": hits.Body, "pause_timeout": hits.PauseTimeout, "log": hits.Log,
+	} {
+		to <- prometheus.MustNewConstMetric(c.limitHits, prometheus.CounterValue, float64(n), name, limit)
+	}
+}
+
+// collectDurations shows the phases that have run: most plugins have few callbacks.
+func (c *pluginCollector) collectDurations(to chan<- prometheus.Metric, name string, cost proxywasm.Cost) {
+	bounds := proxywasm.CostBounds()
+	for phase, spent := range cost.Phases {
+		count := spent.Count()
+		if count == 0 {
+			continue
+		}
+		upTo, buckets := uint64(0), make(map[float64]uint64, len(bounds))
+		for i, bound := range bounds {
+			upTo += spent.Buckets[i]
+			buckets[bound] = upTo
+		}
+		to <- prometheus.MustNewConstHistogram(c.durations, count, spent.Time.Seconds(), buckets, name, proxywasm.Phase(phase).String())
 	}
 }
 
 // Interface guard
-var _ prometheus.Collector = pluginCollector{}
+var _ prometheus.Collector = (*pluginCollector)(nil)

@@ -71,7 +71,7 @@ func (a *App) provisionPlugins(ctx caddy.Context) error {
 	a.plugins.keys = append(a.plugins.keys, sharedStoreKey)
 	pooled := store.(pooledStore)
 	a.plugins.store, a.plugins.metrics, a.plugins.code = pooled.Store, pooled.metrics, pooled.code
-	for _, c := range []prometheus.Collector{guestCollector{a.plugins}, pluginCollector{a.plugins}} {
+	for _, c := range []prometheus.Collector{guestCollector{a.plugins}, newPluginCollector(a.plugins)} {
 		if err := ctx.GetMetricsRegistry().Register(c); err != nil {
 			return fmt.Errorf("registering the metrics of plugins: %w", err)
 		}
