@@ -195,6 +195,9 @@ func recycling(t *testing.T) {
 				if a, err := g.try("GET", "/", nil); err != nil || a.status != 200 || a.header.Get("X-Seen") != "1" {
 					t.Errorf("%d %v, %v", a.status, a.header, err)
 				}
+				if err := <-g.errors; err != nil { // of any of the exchanges
+					t.Error(err)
+				}
 			}
 		})
 	}
