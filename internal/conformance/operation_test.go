@@ -98,7 +98,7 @@ loom_plugin_instances{plugin="service"} 2
 # TYPE loom_plugin_instances_created_total counter
 loom_plugin_instances_created_total{plugin="filter"} 2
 loom_plugin_instances_created_total{plugin="service"} 2
-# HELP loom_plugin_reload_failures_total Attempts to replace an instance that failed as well.
+# HELP loom_plugin_reload_failures_total Attempts to replace an instance that failed.
 # TYPE loom_plugin_reload_failures_total counter
 loom_plugin_reload_failures_total{plugin="filter"} 0
 loom_plugin_reload_failures_total{plugin="service"} 0

@@ -97,10 +97,10 @@ func (c *Context) BodyLimit() int64 { return c.plugin.spec.BodyLimit }
 // PauseTimeout is the longest that the plugin may hold a stream.
 func (c *Context) PauseTimeout() time.Duration { return c.plugin.spec.PauseTimeout }
 
-// CountBodyLimit counts a request that BodyLimit ended, CountPauseTimeout one that PauseTimeout did.
+// CountBodyLimit counts a request that BodyLimit ended.
 func (c *Context) CountBodyLimit() { c.plugin.counts.bodyHits.Add(1) }
 
-// CountPauseTimeout, see CountBodyLimit.
+// CountPauseTimeout counts a request that PauseTimeout ended.
 func (c *Context) CountPauseTimeout() { c.plugin.counts.pauseHits.Add(1) }
 
 // use counts another user; it fails for a context that is about to end.

@@ -53,7 +53,7 @@ func (p *Plugin) Snapshot() Snapshot {
 	}
 	cost, _ := p.costs.sum()
 	s.Hostcalls = cost.Hostcalls
-	for phase, spent := range cost.Phases {
+	for phase, spent := range &cost.Phases {
 		if calls := spent.Count(); calls > 0 {
 			s.Cost[proxywasm.Phase(phase).String()] = PhaseSnapshot{Calls: calls, Seconds: spent.Time.Seconds()}
 		}

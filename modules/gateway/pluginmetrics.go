@@ -41,7 +41,7 @@ func newPluginCollector(plugins *pluginSet) *pluginCollector {
 			counter("traps_total", "Instances that failed.", func(s plugin.Stats) int64 { return s.Traps }),
 			counter("reloads_total", "Fresh instances that took the place of one that failed.", func(s plugin.Stats) int64 { return s.Reloads }),
 			counter("recycles_total", "Fresh instances that took the place of one that was worn.", func(s plugin.Stats) int64 { return s.Recycles }),
-			counter("reload_failures_total", "Attempts to replace an instance that failed as well.", func(s plugin.Stats) int64 { return s.ReloadFailures }),
+			counter("reload_failures_total", "Attempts to replace an instance that failed.", func(s plugin.Stats) int64 { return s.ReloadFailures }),
 			counter("hostcalls_total", "Hostcalls of the plugin.", func(s plugin.Stats) int64 { return int64(s.Cost.Hostcalls) }),
 		},
 		durations: desc("duration_seconds", "Time in callbacks of the plugin, with the hostcalls that they make.", "phase"),
@@ -83,7 +83,7 @@ func (c *pluginCollector) collectLimits(to chan<- prometheus.Metric, name string
 // collectDurations shows the phases that have run: most plugins have few callbacks.
 func (c *pluginCollector) collectDurations(to chan<- prometheus.Metric, name string, cost proxywasm.Cost) {
 	bounds := proxywasm.CostBounds()
-	for phase, spent := range cost.Phases {
+	for phase, spent := range &cost.Phases {
 		count := spent.Count()
 		if count == 0 {
 			continue
