@@ -50,9 +50,10 @@ func TestLeakIsGivenBack(t *testing.T) {
 		})
 	}
 	all.Wait()
-	eventually(t, "the last worn instance is recycled", func() bool { return drained(p) && p.mostWorn() == nil })
+	// What drained is closed a moment later.
+	eventually(t, "the memory comes back", func() bool { return drained(p) && p.mostWorn() == nil && p.Stats().Memory < 2*mark })
 	s := p.Stats()
-	if s.Traps != 0 || s.ReloadFailures != 0 || s.Instances != 2 || s.Streams != 0 || s.Memory >= 2*mark {
+	if s.Traps != 0 || s.ReloadFailures != 0 || s.Instances != 2 || s.Streams != 0 {
 		t.Errorf("%+v", s)
 	}
 }
