@@ -13,6 +13,8 @@ BENCH ?= .
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null)
 LDFLAGS := -s -w -X github.com/loom-gateway/loom/cmd.version=$(VERSION)
 TOOL := go tool -modfile=.ci/tools/go.mod
+# A cache for each checkout: the shared one remembers findings in files of a checkout that is gone.
+export GOLANGCI_LINT_CACHE := $(CURDIR)/bin/golangci-lint-cache
 GO_GUESTS := $(patsubst plugins/%/go.mod,%,$(wildcard plugins/*/go.mod))
 GUEST := GOOS=wasip1 GOARCH=wasm go build -ldflags="-s -w" -trimpath -buildmode=c-shared
 QUICKSTART := bin/quickstart -port $(PORT) -upstream-port $(UPSTREAM_PORT) -admin-port $(ADMIN_PORT) -caddy-admin-port $(CADDY_ADMIN_PORT)
