@@ -68,7 +68,7 @@ func (c *Context) newStreamIn(live []*member, ex proxywasm.Exchange) *Stream {
 func (s *Stream) Finish() {
 	s.Stream.Finish()
 	s.member.release()
-	if s.member.worn() {
+	if s.member.usedUp() {
 		s.context.plugin.wake()
 	}
 	s.context.plugin.release(s.context)

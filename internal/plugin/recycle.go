@@ -69,9 +69,11 @@ func newWear(s Spec, in *proxywasm.Instance) *wear {
 func jittered[T time.Duration | int64](n T) T { return n - rand.N(n/4+1) }
 
 // worn reports whether a fresh instance should take the place.
-func (m *member) worn() bool {
-	return m.wear.requests.Load() >= m.wear.maxRequests || int64(m.instance.MemoryBytes()) >= m.wear.maxMemory ||
-		m.instance.Age() >= m.wear.maxAge
+func (m *member) worn() bool { return m.usedUp() || m.instance.Age() >= m.wear.maxAge }
+
+// usedUp is worn by what streams do. It is asked at the end of each, and so looks at no clock.
+func (m *member) usedUp() bool {
+	return m.wear.requests.Load() >= m.wear.maxRequests || int64(m.instance.MemoryBytes()) >= m.wear.maxMemory
 }
 
 // acquire counts a stream, unless the instance takes none any more. It and leave look in opposite order at what the other
