@@ -10,9 +10,9 @@ import (
 
 	"golang.org/x/net/http/httpguts"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/loom-gateway/loom/internal/grpcwire"
+	"github.com/loom-gateway/loom/internal/protofields"
 	"github.com/loom-gateway/loom/internal/proxywasm"
 	"github.com/loom-gateway/loom/internal/proxywasm/abi"
 	"github.com/loom-gateway/loom/internal/upstream"
@@ -117,45 +117,14 @@ func (c *Caller) findGRPC(name string) (*upstream.Upstream, error) {
 // grpcService reads a serialized Envoy GrpcService: envoy_grpc (1) has a cluster_name (1), google_grpc (2) a target_uri (1).
 // What is something else gives the empty string.
 func grpcService(data string) string {
-	for b := []byte(data); len(b) > 0; {
-		number, kind, n := protowire.ConsumeTag(b)
-		if n < 0 {
-			return ""
-		}
-		b = b[n:]
-		if kind == protowire.BytesType && (number == 1 || number == 2) {
-			inner, n := protowire.ConsumeBytes(b)
-			if n < 0 {
-				return ""
-			}
-			return strings.TrimPrefix(firstField(inner), "dns:///")
-		}
-		if n = protowire.ConsumeFieldValue(number, kind, b); n < 0 {
-			return ""
-		}
-		b = b[n:]
+	service, ok := protofields.Decode([]byte(data))
+	if !ok {
+		return ""
 	}
-	return ""
-}
-
-func firstField(b []byte) string {
-	for len(b) > 0 {
-		number, kind, n := protowire.ConsumeTag(b)
-		if n < 0 {
-			return ""
+	for _, kind := range [][]byte{service.Text(1), service.Text(2)} {
+		if target, ok := protofields.Decode(kind); ok && len(target.Text(1)) > 0 {
+			return strings.TrimPrefix(string(target.Text(1)), "dns:///")
 		}
-		b = b[n:]
-		if number == 1 && kind == protowire.BytesType {
-			text, n := protowire.ConsumeString(b)
-			if n < 0 {
-				return ""
-			}
-			return text
-		}
-		if n = protowire.ConsumeFieldValue(number, kind, b); n < 0 {
-			return ""
-		}
-		b = b[n:]
 	}
 	return ""
 }

@@ -14,6 +14,7 @@ import (
 
 	"google.golang.org/protobuf/encoding/protowire"
 
+	"github.com/loom-gateway/loom/internal/protofields"
 	"github.com/loom-gateway/loom/internal/proxywasm/abi"
 )
 
@@ -92,22 +93,22 @@ func TestSignatures(t *testing.T) {
 func signed(t *testing.T, args []byte) []byte {
 	t.Helper()
 	out, s := Sign(args)
-	m, ok := decode(out)
-	if s != abi.StatusOK || !ok || m.numbers[1] != 1 || len(m.texts[2]) == 0 {
+	m, ok := protofields.Decode(out)
+	if s != abi.StatusOK || !ok || m.Number(1) != 1 || len(m.Text(2)) == 0 {
 		t.Fatalf("%s %+v", s, m)
 	}
-	return m.texts[2]
+	return m.Text(2)
 }
 
 // verified returns why a signature is not good; empty when it is.
 func verified(t *testing.T, args []byte) string {
 	t.Helper()
 	out, s := VerifySignature(args)
-	m, ok := decode(out)
-	if s != abi.StatusOK || !ok || (m.numbers[1] == 1) == (len(m.texts[2]) > 0) {
+	m, ok := protofields.Decode(out)
+	if s != abi.StatusOK || !ok || (m.Number(1) == 1) == (len(m.Text(2)) > 0) {
 		t.Fatalf("%s %+v", s, m)
 	}
-	return string(m.texts[2])
+	return string(m.Text(2))
 }
 
 func TestArguments(t *testing.T) {

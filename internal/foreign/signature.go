@@ -17,6 +17,7 @@ import (
 
 	"google.golang.org/protobuf/encoding/protowire"
 
+	"github.com/loom-gateway/loom/internal/protofields"
 	"github.com/loom-gateway/loom/internal/proxywasm/abi"
 )
 
@@ -26,11 +27,11 @@ const maxKeyBits = 8192
 // VerifySignature answers `verify_signature`. Arguments: hash_function = 1, public_key = 2 (DER), signature = 3, text = 4,
 // public_key_pem = 5. Result: result = 1 (bool), error = 2. RSA (PKCS #1 v1.5) and ECDSA (ASN.1) are known, as in Envoy.
 func VerifySignature(args []byte) ([]byte, abi.Status) {
-	m, ok := decode(args)
+	m, ok := protofields.Decode(args)
 	if !ok {
 		return nil, abi.StatusBadArgument
 	}
-	err := verify(string(m.texts[1]), m.texts[2], m.texts[5], m.texts[3], m.texts[4])
+	err := verify(string(m.Text(1)), m.Text(2), m.Text(5), m.Text(3), m.Text(4))
 	result := appendBool(nil, 1, err == nil)
 	return appendError(result, 2, err), abi.StatusOK
 }
@@ -38,11 +39,11 @@ func VerifySignature(args []byte) ([]byte, abi.Status) {
 // Sign answers `sign`. Arguments: hash_function = 1, private_key = 2 (DER), text = 3, private_key_pem = 4. Result: result = 1
 // (bool), signature = 2, error = 3.
 func Sign(args []byte) ([]byte, abi.Status) {
-	m, ok := decode(args)
+	m, ok := protofields.Decode(args)
 	if !ok {
 		return nil, abi.StatusBadArgument
 	}
-	signature, err := sign(string(m.texts[1]), m.texts[2], m.texts[4], m.texts[3])
+	signature, err := sign(string(m.Text(1)), m.Text(2), m.Text(4), m.Text(3))
 	result := appendBool(nil, 1, err == nil)
 	if len(signature) > 0 {
 		result = protowire.AppendBytes(protowire.AppendTag(result, 2, protowire.BytesType), signature)

@@ -1,8 +1,7 @@
 package proxywasm
 
 import (
-	"google.golang.org/protobuf/encoding/protowire"
-
+	"github.com/loom-gateway/loom/internal/protofields"
 	"github.com/loom-gateway/loom/internal/proxywasm/abi"
 )
 
@@ -45,28 +44,9 @@ func (in *Instance) inject(data []byte, end bool) abi.Status {
 
 // injectForeign is the same as a foreign function; its argument is the message {body = 1, endstream = 2}.
 func (in *Instance) injectForeign(args []byte) ([]byte, abi.Status) {
-	var data []byte
-	var end bool
-	for len(args) > 0 {
-		number, kind, n := protowire.ConsumeTag(args)
-		if n < 0 {
-			return nil, abi.StatusBadArgument
-		}
-		args = args[n:]
-		switch {
-		case number == 1 && kind == protowire.BytesType:
-			data, n = protowire.ConsumeBytes(args)
-		case number == 2 && kind == protowire.VarintType:
-			var v uint64
-			v, n = protowire.ConsumeVarint(args)
-			end = v != 0
-		default:
-			n = protowire.ConsumeFieldValue(number, kind, args)
-		}
-		if n < 0 {
-			return nil, abi.StatusBadArgument
-		}
-		args = args[n:]
+	m, ok := protofields.Decode(args)
+	if !ok {
+		return nil, abi.StatusBadArgument
 	}
-	return nil, in.inject(data, end)
+	return nil, in.inject(m.Text(1), m.Number(2) != 0)
 }
