@@ -28,6 +28,9 @@ func TestGRPCTrailers(t *testing.T) {
 	eachBuild(t, "grpc-trailers", testGRPCTrailers)
 }
 
+// pluginName is another in each test: all gateways of a process count the metrics of plugins with the same name as one.
+func pluginName(t *testing.T) string { return strings.ReplaceAll(t.Name(), "/", "-") }
+
 // gateway is a whole gateway with the plugin in front of an upstream.
 func gateway(t *testing.T, code []byte, config, upstreams string) *moduletest.Caddy {
 	t.Helper()
@@ -35,9 +38,10 @@ func gateway(t *testing.T, code []byte, config, upstreams string) *moduletest.Ca
 	if err := os.WriteFile(file, code, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	loom := `{"plugins": {"p": {"path": ` + moduletest.Quote(file) + `, "config": ` + moduletest.Quote(config) +
+	name := moduletest.Quote(pluginName(t))
+	loom := `{"plugins": {` + name + `: {"path": ` + moduletest.Quote(file) + `, "config": ` + moduletest.Quote(config) +
 		`, "limits": {"call_timeout": "1m"}}}, "upstreams": ` + upstreams + `}`
-	return moduletest.Provision(t, moduletest.HTTP(loom, `{"handler": "loom_wasm", "plugins": [{"name": "p"}]}`,
+	return moduletest.Provision(t, moduletest.HTTP(loom, `{"handler": "loom_wasm", "plugins": [{"name": ` + name + `}]}`,
 		`{"handler": "loom_proxy", "upstream": "backend"}`)).Start()
 }
 
@@ -96,7 +100,7 @@ func testGRPCTrailers(t *testing.T, code []byte) {
 	for name, want := range map[string]string{"ok": "1", "not_found": "2", "data_loss": "1", "other": "1", "internal": "0"} {
 		metric := "loom_guest_grpc_responses_" + name + "_total"
 		text := "# HELP " + metric + " Defined by a Proxy-Wasm plugin.\n# TYPE " + metric + " counter\n" +
-			metric + `{name="grpc_responses_` + name + `",plugin="p"} ` + want + "\n"
+			metric + `{name="grpc_responses_` + name + `",plugin="` + pluginName(t) + `"} ` + want + "\n"
 		if err := testutil.GatherAndCompare(ctx.GetMetricsRegistry(), strings.NewReader(text), metric); err != nil {
 			t.Error(err)
 		}
