@@ -11,6 +11,7 @@ import (
 
 	"github.com/tetratelabs/wazero"
 
+	"github.com/loom-gateway/loom/internal/codestore"
 	"github.com/loom-gateway/loom/internal/proxywasm"
 )
 
@@ -20,6 +21,7 @@ type Code struct {
 	// compiling lets one module compile at a time: wazero offers others what is compiled before its entry points are there.
 	compiling sync.Mutex
 	cache     wazero.CompilationCache
+	store     *codestore.Store // nil keeps none
 	overdue   overdue
 }
 
@@ -29,11 +31,20 @@ func NewCode(folder string) (*Code, error) {
 	if folder == "" {
 		return &Code{cache: wazero.NewCompilationCache()}, nil
 	}
-	cache, err := wazero.NewCompilationCacheWithDir(folder)
+	store, err := codestore.Open(folder)
 	if err != nil {
-		return &Code{cache: wazero.NewCompilationCache()}, fmt.Errorf("keeping compiled plugins in %s: %w", folder, err)
+		return &Code{cache: wazero.NewCompilationCache()}, fmt.Errorf("keeping compiled plugins on disk: %w", err)
 	}
-	return &Code{cache: cache}, nil
+	cache, err := codestore.Cache(store)
+	return &Code{cache: cache, store: store}, err
+}
+
+// Troubles says what went wrong with the folder since it was last asked; plugins run all the same.
+func (c *Code) Troubles() error {
+	if c == nil || c.store == nil {
+		return nil
+	}
+	return c.store.Troubles()
 }
 
 // compileFunc is proxywasm.Compile.

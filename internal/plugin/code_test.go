@@ -18,7 +18,7 @@ import (
 // compiledFiles lists what a folder keeps of compiled modules.
 func compiledFiles(t *testing.T, folder string) []string {
 	t.Helper()
-	files, err := filepath.Glob(filepath.Join(folder, "*", "*"))
+	files, err := filepath.Glob(filepath.Join(folder, "*"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -102,6 +102,9 @@ func (p *Plugin) open(ctx context.Context, code *Code) error {
 		AllowMissingABIVersion: p.spec.AllowMissingABIVersion, StubUnknownImports: p.spec.StubUnknownImports,
 		Functions: p.spec.Allow.Functions,
 	})
+	if trouble := code.Troubles(); trouble != nil {
+		p.log.get().Warn("compiled plugins cannot be kept as they should", zap.Error(trouble))
+	}
 	if err != nil {
 		return err
 	}
