@@ -27,6 +27,9 @@ SecRule RESPONSE_BODY "@contains secret" "id:5,phase:4,deny,status:403"`
 func coraza(s *suite) {
 	s.check("Y-04", 1, "coraza-proxy-wasm (built by Go) blocks by header, by request body, by response header, blanks a response body, runs the OWASP rules; lengths stay right",
 		func(t *testing.T) {
+			if underRace {
+				t.Skip("not run under the race detector: compiling 24 MB takes minutes there, and what runs then is what smaller plugins run")
+			}
 			code := guestbuild.Go(t, "testdata/coraza", "-tags=no_fs_access")
 			t.Run("own rules", func(t *testing.T) { firewall(t, code) })
 			t.Run("the core rule set", func(t *testing.T) { coreRuleSet(t, code) })
