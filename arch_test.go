@@ -37,6 +37,8 @@ var floors = []floor{
 	{from: "internal/proxywasm/abi", forbidden: "net/http", why: "the ABI knows no HTTP library"},
 	{from: "internal/proxywasm", forbidden: "net/http", why: "the ABI host knows no HTTP library"},
 	{from: "internal/proxywasm", forbidden: modulePath + "/internal/plugin", why: "plugin stands on proxywasm"},
+	{from: "internal/debuggate", forbidden: modulePath, why: "who may look is a matter of its own"},
+	{from: "internal/proxywasm", forbidden: "go.opentelemetry.io", why: "the ABI host is observed and knows no tracing"},
 	{from: "internal/wasmscreen", forbidden: modulePath, why: "the screen stands alone"},
 	{from: "internal/wasmscreen", forbidden: "github.com/tetratelabs/wazero", why: "the screen reads what no compiler has seen"},
 	{from: "internal/pathtree", forbidden: modulePath + "/internal/proxywasm", why: "the tree knows no plugins"},

@@ -11,6 +11,7 @@ import (
 
 	"github.com/loom-gateway/loom/internal/filterstate"
 	"github.com/loom-gateway/loom/internal/plugin"
+	"github.com/loom-gateway/loom/internal/pluginwatch"
 	"github.com/loom-gateway/loom/internal/proxywasm"
 	"github.com/loom-gateway/loom/internal/proxywasm/abi"
 )
@@ -38,6 +39,7 @@ type exchange struct {
 	filter  *Filter
 	request *http.Request
 	stream  *plugin.Stream
+	record  *pluginwatch.Record // nil: nobody looks
 	began   time.Time
 
 	// Under the instance's lock, see Enter.
@@ -119,6 +121,7 @@ func (x *exchange) finish() {
 		x.bodyReader.abandon()
 	}
 	x.stream.Finish()
+	x.record.End()
 }
 
 // stop records why the request's body cannot go on; the first reason counts.

@@ -10,6 +10,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/loom-gateway/loom/internal/plugin"
+	"github.com/loom-gateway/loom/internal/pluginwatch"
 	"github.com/loom-gateway/loom/internal/proxywasm/abi"
 )
 
@@ -82,9 +83,18 @@ var (
 //
 // It panics with http.ErrAbortHandler when the exchange must be cut, and passes on the panics of next.
 func (f *Filter) ServeHTTP(w http.ResponseWriter, r *http.Request, next Next) error {
+	return f.ServeWatched(nil, w, r, next)
+}
+
+// ServeWatched is ServeHTTP for a request that somebody looks at, unless watch is nil.
+func (f *Filter) ServeWatched(watch *pluginwatch.Watch, w http.ResponseWriter, r *http.Request, next Next) error {
 	x := newExchange(f, w, r)
-	stream, err := f.plugin.NewStream(x)
+	if watch != nil {
+		x.record = watch.Begin(f.plugin.Name(), f.plugin.FailOpen())
+	}
+	stream, err := f.plugin.NewStream(x.shown())
 	if err != nil {
+		x.record.Unavailable(err)
 		if f.plugin.FailOpen() {
 			return next(w, r)
 		}

@@ -38,6 +38,7 @@ func (x *exchange) waitOnce(c abi.Callback) (proxywasm.Verdict, error) {
 		return v, &Error{Status: statusClientGone, Reason: "the client went away while a plugin held the request", Err: x.request.Context().Err()}
 	}
 	x.filter.plugin.CountPauseTimeout()
+	x.record.Limited("pause_timeout")
 	x.filter.options.Log.Warn("a plugin did not continue what it had paused; the client gets 504",
 		zap.String("plugin", x.filter.plugin.Name()), zap.Stringer("callback", c), zap.Duration("pause_timeout", x.filter.plugin.PauseTimeout()))
 	return v, &Error{Status: http.StatusGatewayTimeout, Reason: "plugin " + x.filter.plugin.Name() + " paused", Err: errPauseTimeout}

@@ -62,6 +62,7 @@ func (x *exchange) hold(body *proxywasm.Body, a abi.Action) (full bool) {
 
 func (x *exchange) overLimit(what string, body *proxywasm.Body) string {
 	x.filter.plugin.CountBodyLimit()
+	x.record.Limited("body")
 	return fmt.Sprintf("plugin %s holds the %s body, which is larger than its limit of %d bytes",
 		x.filter.plugin.Name(), what, x.bodyLimit(body))
 }

@@ -125,7 +125,11 @@ func (in *Instance) call(e *export, at scope, otherwise uint32, args ...uint64) 
 	in.module.watchdog.begin(in, in.allowance)
 	began := time.Since(in.began) // cheaper than time.Now: the wall clock is not read
 	err := e.fn.CallWithStack(in.ctx, in.stack[:max(len(args), e.results)])
-	in.meter.record(e.phase, time.Since(in.began)-began, in.memory)
+	took := time.Since(in.began) - began
+	if o := in.observer(at); o != nil {
+		o.Ran(e.phase, took, in.meter.calling, err)
+	}
+	in.meter.record(e.phase, took, in.memory)
 	in.module.watchdog.end(in)
 	in.current, in.effective, in.running = scope{}, scope{}, nil
 	if err != nil {

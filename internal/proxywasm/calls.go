@@ -24,6 +24,8 @@ type openCall struct {
 	stream *Stream // that made the call; nil for a plugin context
 	cancel func()
 	grpc   GRPCStream // nil for everything but a gRPC stream
+	// observed follows the call; nil: nobody does.
+	observed ObservedCall
 }
 
 // answer is what a callback about a call may read while it runs.
@@ -91,6 +93,7 @@ func (in *Instance) callingStream() *Stream {
 // begin opens a call, unless the caller refused it. A call cannot be answered earlier: the answer needs the lock.
 func (in *Instance) begin(c *openCall, cancel func(), err error) error {
 	if err != nil {
+		c.ended("", err.Error())
 		return err
 	}
 	c.cancel = cancel
@@ -110,6 +113,7 @@ func (in *Instance) deliver(c *openCall, last bool, fn *export, a answer, args .
 	}
 	if last {
 		delete(in.calls.open, c.token)
+		c.endedWith(a)
 	}
 	in.calls.answering, in.calls.answer = c, a
 	all := append([]uint64{uint64(c.plugin.id), uint64(c.token)}, args...)
@@ -138,6 +142,7 @@ func (p Profile) resumesAfterCalls() bool { return p == ProfileKong || p == Prof
 func (in *Instance) drop(c *openCall) {
 	delete(in.calls.open, c.token)
 	c.cancel()
+	c.ended("", "canceled")
 	in.leave(c)
 }
 

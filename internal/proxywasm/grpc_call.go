@@ -26,6 +26,7 @@ func (in *Instance) grpcCall(p params) abi.Status {
 	call.Message = append([]byte(nil), message...)
 	call.Timeout = time.Duration(p.u32(rest+2)) * time.Millisecond
 	return in.openGRPC(p.u32(rest+3), err, func(c *openCall) (func(), error) {
+		call.Metadata = c.observe(KindGRPC, call.Upstream, call.Metadata)
 		return in.host.GRPC.CallGRPC(call, func(r GRPCResult) { in.onGRPCResult(c, r) })
 	})
 }
@@ -39,6 +40,7 @@ func (in *Instance) grpcStream(p params) abi.Status {
 	}
 	token := p.u32(len(p) - 1)
 	return in.openGRPC(token, err, func(c *openCall) (func(), error) {
+		call.Metadata = c.observe(KindGRPC, call.Upstream, call.Metadata)
 		stream, err := in.host.GRPC.StreamGRPC(call, grpcEvents{in, c})
 		if err != nil {
 			return nil, err

@@ -39,6 +39,7 @@ func (in *Instance) sendHTTPCall(call HTTPCall, outToken uint32) (abi.Status, er
 	if status := in.putUint32(outToken, c.token); status != abi.StatusOK {
 		return status, nil
 	}
+	call.Headers = c.observe(KindHTTP, call.Upstream, call.Headers)
 	cancel, err := in.host.HTTP.CallHTTP(call, func(r HTTPCallResult) { in.onHTTPCallResponse(c, r) })
 	return abi.StatusOK, in.begin(c, cancel, err)
 }

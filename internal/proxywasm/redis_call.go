@@ -33,6 +33,7 @@ func (in *Instance) redisCall(p params) abi.Status {
 		if status := in.putUint32(p.u32(4), c.token); status != abi.StatusOK {
 			return status
 		}
+		c.observe(KindRedis, string(service), nil)
 		cancel, refused := in.host.Redis.CallRedis(string(service), append([]byte(nil), command...),
 			func(r RedisResult) { in.onRedisResult(c, r) })
 		err = in.begin(c, cancel, refused)

@@ -11,6 +11,8 @@ type Stream struct {
 	plugin *PluginContext
 	ex     Exchange
 	id     uint32
+	// observer is told what the guest does; nil: nobody wants to know.
+	observer Observer
 
 	// Under the instance's lock; the arrays are indexed by abi.StreamType, request and response.
 	running  [2]bool // a callback of the direction runs
@@ -55,6 +57,7 @@ func (pc *PluginContext) NewStream(ex Exchange) (*Stream, error) {
 		return nil, errClosed
 	}
 	s := &Stream{in: in, plugin: pc, ex: ex, id: in.newID()}
+	s.observer, _ = ex.(Observer)
 	in.scopes[s.id] = s.scope()
 	if _, err := in.call(in.exports.contextCreate, s.scope(), 0, uint64(s.id), uint64(pc.id)); err != nil {
 		delete(in.scopes, s.id)
@@ -105,6 +108,9 @@ func (s *Stream) run(c abi.Callback, size int, endOfStream bool) Verdict {
 	s.ex.Enter(c)
 	s.running[dir], s.callback = true, c
 	v := s.invoke(c, size, endOfStream)
+	if s.observer != nil {
+		s.observer.Settled(c, v)
+	}
 	s.running[dir] = false
 	if !v.Paused() {
 		s.ex.Leave(dir)

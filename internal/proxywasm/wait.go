@@ -49,6 +49,9 @@ func (s *Stream) Poll(c abi.Callback) (wake <-chan struct{}, v Verdict, ok bool)
 		if !ok {
 			v.Action = abi.ActionPause
 		}
+		if s.observer != nil {
+			s.observer.Settled(c, v)
+		}
 		s.ex.Leave(dir)
 		return nil, v, true
 	}

@@ -21,6 +21,10 @@ func (App) CaddyModule() caddy.ModuleInfo {
 func (a *App) Provision(ctx caddy.Context) error {
 	a.logger = ctx.Logger()
 	a.routes, a.shared = new(routeTable), new(sharedThings)
+	var err error
+	if a.debug, err = a.Debug.gate(); err != nil {
+		return err
+	}
 	if err := a.provisionUpstreams(); err != nil {
 		return fmt.Errorf("provisioning upstreams: %w", err)
 	}

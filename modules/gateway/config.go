@@ -3,6 +3,8 @@ package gateway
 import (
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
+
+	"github.com/loom-gateway/loom/internal/debuggate"
 )
 
 // App is the `loom` app: the plugins and upstreams that all Loom handlers of one config share.
@@ -20,7 +22,12 @@ type App struct {
 	// Node is who the gateway is, for plugins that ask. Default: their questions are not answered.
 	Node *Node `json:"node,omitempty"`
 
+	// Debug lets clients see what each plugin did to their request, in the response's `Loom-Debug-Plugin`. Default: nobody
+	// sees it.
+	Debug *Debug `json:"debug,omitempty"`
+
 	logger    *zap.Logger
+	debug     *debuggate.Gate
 	upstreams *upstreamSet
 	plugins   *pluginSet
 	routes    *routeTable
@@ -37,6 +44,23 @@ type Node struct {
 
 	// Metadata is anything else, such as `NAMESPACE` or `LABELS`; objects may be nested. Default: none.
 	Metadata map[string]any `json:"metadata,omitempty"`
+}
+
+// Debug says who may see what each plugin did to a request. A client asks with the header `Loom-Debug`, which no plugin and
+// no backend sees. At least one of loopback and key is required.
+type Debug struct {
+	// Loopback answers `Loom-Debug: 1` on connections that come from a loopback address: not X-Forwarded-For counts, but
+	// the connection, so behind a proxy on the same machine every request does. Default: false.
+	Loopback bool `json:"loopback,omitempty"`
+
+	// Key answers `Loom-Debug: t=SECONDS,s=HEX` from anywhere, where s is the HMAC-SHA256 with this key of the method, the
+	// host, the path with its query, and t, in lines. At least 16 bytes; `{env.NAME}` and `{file.PATH}` are replaced.
+	// Default: none.
+	Key string `json:"key,omitempty"`
+
+	// Window is how far t may be from the gateway's clock, before or after; at most 1h. Until then the signature can be used
+	// again, for the same method, host and path. Default: 1m.
+	Window caddy.Duration `json:"window,omitempty"`
 }
 
 // Plugin is one Proxy-Wasm module with its configuration.

@@ -9,6 +9,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 
+	"github.com/loom-gateway/loom/internal/debuggate"
 	"github.com/loom-gateway/loom/modules/gateway"
 )
 
@@ -58,6 +59,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	p := h.begin(r)
 	defer p.end()
 	answerEarly(w, r)
+	delete(r.Header, debuggate.Header) // of routes without plugins: it is for the gateway
 	return h.proxy.ServeHTTP(w, r.WithContext(p.ctx), next)
 }
 

@@ -10,9 +10,12 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
 
+	"github.com/loom-gateway/loom/internal/debuggate"
 	"github.com/loom-gateway/loom/internal/httpfilter"
 	"github.com/loom-gateway/loom/internal/plugin"
+	"github.com/loom-gateway/loom/internal/pluginwatch"
 	"github.com/loom-gateway/loom/modules/gateway"
 )
 
@@ -32,6 +35,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		return fmt.Errorf("finding the loom app: %w", err)
 	}
 	loom := app.(*gateway.App)
+	h.gate, h.log = loom.DebugGate(), ctx.Logger()
 	refs := slices.Clone(h.Plugins)
 	slices.SortStableFunc(refs, func(a, b PluginRef) int {
 		return cmp.Compare(loom.PluginPriority(b.Name), loom.PluginPriority(a.Name))
@@ -42,7 +46,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 			return err
 		}
 		h.contexts = append(h.contexts, c)
-		h.filters = append(h.filters, httpfilter.New(c, options(ctx.Logger(), loom, c)))
+		h.filters = append(h.filters, httpfilter.New(c, options(h.log, loom, c)))
 	}
 	return nil
 }
@@ -66,15 +70,18 @@ func (h *Handler) Cleanup() error {
 
 // ServeHTTP runs the plugins around the next handler: the first is the outermost.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	return asCaddyError(h.serve(0, w, r, next))
+	if h.admits(r) {
+		return h.serveReported(w, r, next)
+	}
+	return asCaddyError(h.serve(pluginwatch.New(r.Context(), h.report(r)), 0, w, r, next))
 }
 
-func (h *Handler) serve(i int, w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+func (h *Handler) serve(watch *pluginwatch.Watch, i int, w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	if i == len(h.filters) {
 		return next.ServeHTTP(w, r)
 	}
-	return h.filters[i].ServeHTTP(w, r, func(w http.ResponseWriter, r *http.Request) error {
-		return h.serve(i+1, w, r, next)
+	return h.filters[i].ServeWatched(watch, w, r, func(w http.ResponseWriter, r *http.Request) error {
+		return h.serve(watch, i+1, w, r, next)
 	})
 }
 
@@ -91,6 +98,8 @@ func asCaddyError(err error) error {
 type state struct {
 	contexts []*plugin.Context
 	filters  []*httpfilter.Filter
+	gate     *debuggate.Gate // nil: no client may see what plugins do
+	log      *zap.Logger
 }
 
 // Interface guards
