@@ -26,29 +26,51 @@ type Stream struct {
 	*proxywasm.Stream
 	context *Context
 	member  *member
+	permit  uint64 // of the breaker, when the stream is tried
 }
 
-// NewStream opens a stream on the next instance. The error is ErrUnavailable when no instance takes it.
+// NewStream opens a stream on the next instance. The error is ErrUnavailable when no instance takes it, ErrBreakerOpen when
+// none is asked, or the failure of the one that took it.
 func (c *Context) NewStream(ex proxywasm.Exchange) (*Stream, error) {
 	p := c.plugin
+	permit, changed, ok := p.breaker.admit(time.Now)
+	if changed {
+		p.breakerChanged()
+	}
+	if !ok {
+		return nil, ErrBreakerOpen
+	}
 	if err := p.acquire(c); err != nil {
+		p.breaker.withdraw(permit)
 		return nil, err
 	}
+	s, err := c.newStream(ex)
+	if err != nil {
+		p.breaker.withdraw(permit)
+		p.release(c)
+		return nil, err
+	}
+	s.permit = permit
+	return s, nil
+}
+
+func (c *Context) newStream(ex proxywasm.Exchange) (*Stream, error) {
+	p := c.plugin
 	for {
 		live := p.live.Load()
-		if s := c.newStreamIn(*live, ex); s != nil {
-			return s, nil
+		if s, err := c.newStreamIn(*live, ex); s != nil || err != nil {
+			return s, err
 		}
 		if p.live.Load() == live {
-			p.release(c)
 			return nil, ErrUnavailable
 		}
 		// Meanwhile a fresh instance has taken over from the last one of these.
 	}
 }
 
-// newStreamIn opens a stream on the next of the instances that takes it.
-func (c *Context) newStreamIn(live []*member, ex proxywasm.Exchange) *Stream {
+// newStreamIn opens a stream on the next of the instances that takes it. One that fails by it fails the stream: another one
+// would fail as well.
+func (c *Context) newStreamIn(live []*member, ex proxywasm.Exchange) (*Stream, error) {
 	start := int(c.plugin.next.Add(1))
 	for i := range live {
 		m := live[(start+i)%len(live)]
@@ -56,12 +78,16 @@ func (c *Context) newStreamIn(live []*member, ex proxywasm.Exchange) *Stream {
 		if !ok || !m.acquire() {
 			continue
 		}
-		if s, err := pc.(*proxywasm.PluginContext).NewStream(ex); err == nil {
-			return &Stream{Stream: s, context: c, member: m}
+		s, err := pc.(*proxywasm.PluginContext).NewStream(ex)
+		if err == nil {
+			return &Stream{Stream: s, context: c, member: m}, nil
 		}
 		m.release()
+		if !errors.Is(err, proxywasm.ErrNoStreams) {
+			return nil, err
+		}
 	}
-	return nil
+	return nil, nil
 }
 
 // Finish ends the stream; it must be called exactly once.
@@ -70,6 +96,9 @@ func (s *Stream) Finish() {
 	s.member.release()
 	if s.member.usedUp() {
 		s.context.plugin.wake()
+	}
+	if s.permit != 0 && s.member.instance.Err() == nil && s.context.plugin.breaker.settle(s.permit, time.Now()) {
+		s.context.plugin.breakerChanged()
 	}
 	s.context.plugin.release(s.context)
 }

@@ -55,6 +55,7 @@ func (p *Plugin) onDeath(m *member, cause error) {
 	p.counts.traps.Add(1)
 	p.log.get().Error("plugin instance failed", zap.String("plugin", p.spec.Name),
 		zap.String("failure_policy", string(p.spec.FailurePolicy)), zap.Error(cause))
+	p.failed(cause)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.publish()
@@ -62,7 +63,7 @@ func (p *Plugin) onDeath(m *member, cause error) {
 	if m.wear.leaving.Load() { // a fresh instance has its place already
 		return
 	}
-	if p.spec.FailurePolicy == PolicyClosed || p.life.Err() != nil {
+	if p.spec.staysFailed() || p.life.Err() != nil {
 		return
 	}
 	if m.instance.Age() > healthyAfter {
@@ -82,6 +83,7 @@ func (p *Plugin) replace(old *member) {
 			return
 		}
 		p.counts.reloadFailures.Add(1)
+		p.failed(err)
 		p.log.get().Error("replacing a plugin instance", zap.String("plugin", p.spec.Name), zap.Error(err))
 	}
 }
@@ -163,4 +165,9 @@ func backoff(deaths int) time.Duration {
 	d := firstBackoff << min(deaths, 10)
 	d = min(d, maxBackoff)
 	return d - rand.N(d/4)
+}
+
+// staysFailed reports whether a failed instance is not replaced, as with Envoy's FAIL_CLOSED.
+func (s Spec) staysFailed() bool {
+	return s.FailurePolicy == PolicyClosed && s.Profile == proxywasm.ProfileEnvoy
 }

@@ -50,6 +50,8 @@ type Plugin struct {
 	end      context.CancelFunc
 	jobs     sync.WaitGroup // replacements under way
 	worn     chan struct{}  // wakes the recycler
+	breaker  *breaker
+	watch    breakerWatch
 
 	live atomic.Pointer[[]*member] // what streams pick from
 	next atomic.Uint32
@@ -77,6 +79,7 @@ func Open(ctx context.Context, s Spec, d Deps) (*Plugin, error) {
 		return nil, err
 	}
 	p := &Plugin{spec: s, space: d.Shared.Open(s.VMID), stats: d.Metrics, contexts: map[string]*Context{}, freed: make(chan struct{}), worn: make(chan struct{}, 1)}
+	p.breaker = newBreaker(s)
 	p.life, p.end = context.WithCancel(context.Background())
 	p.SetLogger(d.Log)
 	p.guestLog = newGuestLog(&p.log, s)

@@ -144,21 +144,34 @@ func TestADeadInstanceIsReplaced(t *testing.T) {
 	}
 }
 
-func TestPolicyClosedDoesNotReplace(t *testing.T) {
-	spec := probeSpec(t, "request_headers: trap")
-	spec.FailurePolicy, spec.Instances = PolicyClosed, 1
-	p, _ := open(t, spec)
-	defer p.Close()
-	c := mustContext(t, p, spec.Config)
-	defer c.Release()
-	s, err := c.NewStream(noExchange{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.RequestHeaders(0, true)
-	s.Finish()
-	if _, err := c.NewStream(noExchange{}); !errors.Is(err, ErrUnavailable) {
-		t.Errorf("error %v", err)
+// Envoy's FAIL_CLOSED does not replace an instance; without the profile a fresh one comes with every policy.
+func TestPolicyClosed(t *testing.T) {
+	for _, tc := range []struct {
+		name     string
+		profile  proxywasm.Profile
+		replaced bool
+	}{{"closed-probe", proxywasm.ProfileLoom, true}, {"closed-envoy-probe", proxywasm.ProfileEnvoy, false}} {
+		spec := probeSpec(t, "request_headers#1: trap")
+		spec.Name, spec.FailurePolicy, spec.Instances, spec.Profile = tc.name, PolicyClosed, 1, tc.profile
+		p, _ := open(t, spec)
+		c := mustContext(t, p, spec.Config)
+		s, err := c.NewStream(noExchange{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.RequestHeaders(0, true)
+		s.Finish()
+		if _, err := c.NewStream(noExchange{}); !errors.Is(err, ErrUnavailable) {
+			t.Errorf("%s: error %v", tc.name, err)
+		}
+		eventually(t, "the failure is counted", func() bool { return p.Stats().Traps == 1 })
+		if tc.replaced {
+			eventually(t, "a replacement", func() bool { return p.Stats().Instances == 1 })
+		} else if p.jobs.Wait(); p.Stats().Instances != 0 { // no replacement is under way
+			t.Errorf("%s: the instance is replaced", tc.name)
+		}
+		c.Release()
+		p.Close()
 	}
 }
 

@@ -8,21 +8,39 @@ import (
 
 // Snapshot is what the admin API shows of a plugin.
 type Snapshot struct {
-	Name          string `json:"name"`
-	SHA256        string `json:"sha256"`
-	Size          int    `json:"size"`
-	ABIVersion    string `json:"abi_version"`
-	VMID          string `json:"vm_id"`
-	Phase         string `json:"phase,omitempty"`
-	FailurePolicy Policy `json:"failure_policy"`
-	Contexts      int    `json:"contexts"`
-	Streams       int    `json:"streams"`
-	Traps         int64  `json:"traps"`
-	Recycles      int64  `json:"recycles"`
-	Hostcalls     uint64 `json:"hostcalls"`
+	Name          string          `json:"name"`
+	SHA256        string          `json:"sha256"`
+	Size          int             `json:"size"`
+	ABIVersion    string          `json:"abi_version"`
+	VMID          string          `json:"vm_id"`
+	Phase         string          `json:"phase,omitempty"`
+	FailurePolicy Policy          `json:"failure_policy"`
+	Contexts      int             `json:"contexts"`
+	Streams       int             `json:"streams"`
+	Traps         int64           `json:"traps"`
+	Recycles      int64           `json:"recycles"`
+	Hostcalls     uint64          `json:"hostcalls"`
+	Breaker       BreakerSnapshot `json:"breaker"`
 	// Cost is what each phase that has run has cost, by callback.
 	Cost      map[string]PhaseSnapshot `json:"cost"`
 	Instances []InstanceSnapshot       `json:"instances"`
+}
+
+// BreakerSnapshot is the breaker of a plugin.
+type BreakerSnapshot struct {
+	// State is closed, half_open or open, and Openings how often it opened.
+	State    string `json:"state"`
+	Openings int64  `json:"openings"`
+	// Reason is the failure that opened it, and PauseSeconds for how long it stays open; empty when it is closed.
+	Reason       string  `json:"reason,omitempty"`
+	PauseSeconds float64 `json:"pause_seconds,omitempty"`
+}
+
+func (b *breaker) snapshot() BreakerSnapshot {
+	state, reason, pause := b.current(time.Now())
+	return BreakerSnapshot{
+		State: state.String(), Openings: b.openings.Load(), Reason: reason, PauseSeconds: pause.Round(time.Millisecond).Seconds(),
+	}
 }
 
 // PhaseSnapshot is what one phase of a plugin has cost.
@@ -49,7 +67,7 @@ func (p *Plugin) Snapshot() Snapshot {
 	s := Snapshot{
 		Name: p.spec.Name, SHA256: p.spec.SHA256, Size: info.Size, ABIVersion: info.ABIVersion, VMID: p.spec.VMID,
 		Phase: p.spec.Phase, FailurePolicy: p.spec.FailurePolicy, Contexts: len(p.contexts), Streams: p.openStreams(),
-		Traps: p.counts.traps.Load(), Recycles: p.counts.recycles.Load(), Cost: map[string]PhaseSnapshot{},
+		Traps: p.counts.traps.Load(), Recycles: p.counts.recycles.Load(), Breaker: p.breaker.snapshot(), Cost: map[string]PhaseSnapshot{},
 	}
 	cost, _ := p.costs.sum()
 	s.Hostcalls = cost.Hostcalls

@@ -2,6 +2,7 @@
 package plugin
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -20,7 +21,8 @@ type Policy string
 const (
 	// PolicyReload answers 503 and replaces the instance, with back-off. The default.
 	PolicyReload Policy = "reload"
-	// PolicyClosed answers 503 and does not replace the instance until the plugin is loaded again.
+	// PolicyClosed answers 503 and replaces the instance as well; only with ProfileEnvoy it does not, as Envoy does not,
+	// until the plugin is loaded again.
 	PolicyClosed Policy = "closed"
 	// PolicyOpen skips the plugin and replaces the instance, with back-off.
 	PolicyOpen Policy = "open"
@@ -63,6 +65,8 @@ type Spec struct {
 	Limits proxywasm.Limits
 	// Recycle replaces instances that have not failed.
 	Recycle Recycle
+	// Breaker leaves a plugin alone that keeps failing.
+	Breaker Breaker
 	// BodyLimit in bytes: default DefaultBodyLimit.
 	BodyLimit int64
 	// PauseTimeout: default DefaultPauseTimeout.
@@ -122,6 +126,7 @@ func (s Spec) orDefaults() (Spec, error) {
 	if s.PauseTimeout == 0 {
 		s.PauseTimeout = DefaultPauseTimeout
 	}
+	s.Breaker = s.Breaker.orDefaults(s.Instances)
 	if s.Recycle.Memory == 0 {
 		s.Recycle.Memory = s.memoryLimit() / 4 * 3
 	}
@@ -131,6 +136,11 @@ func (s Spec) orDefaults() (Spec, error) {
 	s.SHA256 = s.digest()
 	_, err := abi.ParsePhase(s.Phase)
 	return s, err
+}
+
+// callTimeout is the longest that guest code may run in one callback.
+func (s Spec) callTimeout() time.Duration {
+	return cmp.Or(s.Limits.CallTimeout, proxywasm.DefaultLimits().CallTimeout)
 }
 
 // memoryLimit is the most linear memory of one instance, in bytes.

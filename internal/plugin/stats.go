@@ -2,6 +2,7 @@ package plugin
 
 import (
 	"sync/atomic"
+	"time"
 
 	"github.com/loom-gateway/loom/internal/proxywasm"
 )
@@ -20,6 +21,9 @@ type Stats struct {
 	// Created counts instances that started, Traps those that failed, Reloads those that took the place of one that failed,
 	// Recycles those that took the place of one that had not, and ReloadFailures the attempts at both that failed.
 	Created, Traps, Reloads, Recycles, ReloadFailures int64
+	// Breaker is the state of the breaker, BreakerOpenings how often it opened, BreakerRefusals the requests that it kept out.
+	Breaker                          BreakerState
+	BreakerOpenings, BreakerRefusals int64
 	// Memory of the guests now, in bytes.
 	Memory int64
 	// Cost of the guests' code.
@@ -42,6 +46,8 @@ func (p *Plugin) Stats() Stats {
 		Created: p.counts.created.Load(), Traps: p.counts.traps.Load(),
 		Reloads: p.counts.reloads.Load(), Recycles: p.counts.recycles.Load(), ReloadFailures: p.counts.reloadFailures.Load(),
 	}
+	s.Breaker, _, _ = p.breaker.current(time.Now())
+	s.BreakerOpenings, s.BreakerRefusals = p.breaker.openings.Load(), p.breaker.refused.Load()
 	s.Cost, s.Memory = p.costs.sum()
 	s.LimitHits = LimitHits{
 		CallTimeout: int64(s.Cost.CallTimeouts), Calls: int64(s.Cost.CallsRefused), Body: p.counts.bodyHits.Load(),

@@ -1,6 +1,8 @@
 package proxywasm
 
 import (
+	"errors"
+
 	"github.com/loom-gateway/loom/internal/proxywasm/abi"
 )
 
@@ -48,13 +50,16 @@ func (v Verdict) Paused() bool {
 	return v.Action != abi.ActionContinue && v.Reply == nil && !v.Closed && v.Err == nil
 }
 
-// NewStream creates the stream's context in the guest.
+// ErrNoStreams is an instance that has failed, or a plugin context that ends: the stream has not been in it.
+var ErrNoStreams = errors.New("the instance takes no streams any more")
+
+// NewStream creates the stream's context in the guest. The error is ErrNoStreams, or how the instance has failed by it.
 func (pc *PluginContext) NewStream(ex Exchange) (*Stream, error) {
 	in := pc.in
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	if pc.closing {
-		return nil, errClosed
+	if pc.closing || in.Err() != nil {
+		return nil, ErrNoStreams
 	}
 	s := &Stream{in: in, plugin: pc, ex: ex, id: in.newID()}
 	s.observer, _ = ex.(Observer)
