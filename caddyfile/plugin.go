@@ -31,6 +31,13 @@ import (
 //			body            <size>
 //			pause_timeout   <duration>
 //		}
+//		circuit_breaker {
+//			disabled
+//			failure_threshold <number>
+//			window            <duration>
+//			timeout           <duration>
+//			max_timeout       <duration>
+//		}
 //		recycle {
 //			memory   <size>
 //			age      <duration>
@@ -75,20 +82,21 @@ func pluginBlock(name string, p *gateway.Plugin) *block {
 	return &block{
 		owner: "plugin " + name,
 		words: map[string]reader{
-			"path":           text(&p.Path),
-			"bundled":        text(&p.Bundled),
-			"sha256":         text(&p.SHA256),
-			"phase":          text(&p.Phase),
-			"priority":       number(&p.Priority),
-			"config":         configuration(&p.Config),
-			"vm_config":      configuration(&p.VMConfig),
-			"root_id":        text(&p.RootID),
-			"vm_id":          text(&p.VMID),
-			"env":            pairs(&p.Env),
-			"failure_policy": text(&p.FailurePolicy),
-			"instances":      number(&p.Instances),
-			"limits":         func(d *caddyfile.Dispenser) error { return readLimits(d, p) },
-			"recycle":        func(d *caddyfile.Dispenser) error { return readRecycle(d, p) },
+			"path":            text(&p.Path),
+			"bundled":         text(&p.Bundled),
+			"sha256":          text(&p.SHA256),
+			"phase":           text(&p.Phase),
+			"priority":        number(&p.Priority),
+			"config":          configuration(&p.Config),
+			"vm_config":       configuration(&p.VMConfig),
+			"root_id":         text(&p.RootID),
+			"vm_id":           text(&p.VMID),
+			"env":             pairs(&p.Env),
+			"failure_policy":  text(&p.FailurePolicy),
+			"instances":       number(&p.Instances),
+			"limits":          func(d *caddyfile.Dispenser) error { return readLimits(d, p) },
+			"circuit_breaker": func(d *caddyfile.Dispenser) error { return readPluginBreaker(d, p) },
+			"recycle":         func(d *caddyfile.Dispenser) error { return readRecycle(d, p) },
 
 			"profile":         text(&p.Profile),
 			"unknown_imports": text(&p.UnknownImports),
@@ -115,6 +123,21 @@ func readLimits(d *caddyfile.Dispenser, p *gateway.Plugin) error {
 		"start_timeout":   duration(&p.Limits.StartTimeout),
 		"body":            size(&p.Limits.Body),
 		"pause_timeout":   duration(&p.Limits.PauseTimeout),
+	}}
+	return b.read(d)
+}
+
+func readPluginBreaker(d *caddyfile.Dispenser, p *gateway.Plugin) error {
+	if d.NextArg() {
+		return d.Errf("circuit_breaker takes no value, only a block")
+	}
+	p.CircuitBreaker = &gateway.PluginBreaker{}
+	b := block{owner: "circuit_breaker", words: map[string]reader{
+		"disabled":          onOff(&p.CircuitBreaker.Disabled),
+		"failure_threshold": number(&p.CircuitBreaker.FailureThreshold),
+		"window":            duration(&p.CircuitBreaker.Window),
+		"timeout":           duration(&p.CircuitBreaker.Timeout),
+		"max_timeout":       duration(&p.CircuitBreaker.MaxTimeout),
 	}}
 	return b.read(d)
 }

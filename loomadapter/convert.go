@@ -157,6 +157,12 @@ func (c *converter) plugin(p *Plugin) *gateway.Plugin {
 			Body:           int64(l.Body), PauseTimeout: caddy.Duration(l.PauseTimeout),
 		}
 	}
+	if b := p.CircuitBreaker; b != nil {
+		out.CircuitBreaker = &gateway.PluginBreaker{
+			Disabled: b.Disabled, FailureThreshold: b.FailureThreshold, Window: caddy.Duration(b.Window),
+			Timeout: caddy.Duration(b.Timeout), MaxTimeout: caddy.Duration(b.MaxTimeout),
+		}
+	}
 	if r := p.Recycle; r != nil {
 		out.Recycle = &gateway.PluginRecycle{Memory: int64(r.Memory), Age: caddy.Duration(r.Age), Requests: r.Requests}
 	}

@@ -186,9 +186,10 @@ type Plugin struct {
 	RootID                      string            `yaml:"root_id" doc:"plugin_root_id, for modules with several roots."`
 	VMID                        string            `yaml:"vm_id" doc:"Scope of shared data and queues. Default: the plugin's name."`
 	Env                         map[string]string `yaml:"env" doc:"Environment variables that the plugin sees."`
-	FailurePolicy               string            `yaml:"failure_policy" enum:"reload,closed,open" doc:"What requests get when the plugin fails: reload and closed answer 503, open skips the plugin; all but closed replace the failed instance. Default: reload."`
+	FailurePolicy               string            `yaml:"failure_policy" enum:"reload,closed,open" doc:"What requests get when the plugin fails: reload and closed answer 503, open skips the plugin; a failed instance is replaced, but with closed and the profile envoy. Default: reload."`
 	Instances                   int               `yaml:"instances" doc:"Instances side by side. Default: one per processor."`
 	Limits                      *Limits           `yaml:"limits" doc:"What the plugin may use."`
+	CircuitBreaker              *PluginBreaker    `yaml:"circuit_breaker" doc:"Leaves a plugin alone whose instances fail as fast as they are replaced."`
 	Recycle                     *Recycle          `yaml:"recycle" doc:"When an instance is replaced that has not failed."`
 	AllowOnHeadersStopIteration bool              `yaml:"allow_on_headers_stop_iteration" doc:"Delivers body callbacks while a header callback has paused the request. Default: false."`
 	Profile                     string            `yaml:"profile" enum:"envoy,kong,apisix,higress,google" doc:"Host whose quirks the plugin was built for. Default: as Envoy, and forgiving where Envoy refuses."`
@@ -215,6 +216,16 @@ type Limits struct {
 	StartTimeout   Duration `yaml:"start_timeout" doc:"Longest time to start and configure an instance. Default: 10s."`
 	Body           Size     `yaml:"body" doc:"Most that is buffered of one body. Default: 1MiB."`
 	PauseTimeout   Duration `yaml:"pause_timeout" doc:"Longest time that the plugin may hold a request. Default: 30s."`
+}
+
+// PluginBreaker leaves a plugin alone that keeps failing.
+type PluginBreaker struct {
+	Pos              Pos      `yaml:"-"`
+	Disabled         bool     `yaml:"disabled" doc:"Lets requests into the plugin whatever happens. Default: false."`
+	FailureThreshold int      `yaml:"failure_threshold" doc:"Failures of instances within window that open the breaker. Default: one more than instances, at least 5."`
+	Window           Duration `yaml:"window" doc:"Time in which failures count. Default: 30s."`
+	Timeout          Duration `yaml:"timeout" doc:"How long it stays open before one request is tried; doubles with each time that it opens again. Default: 1s."`
+	MaxTimeout       Duration `yaml:"max_timeout" doc:"Longest time that it stays open. Default: 30s."`
 }
 
 // Recycle says when an instance is replaced that has not failed.

@@ -71,6 +71,9 @@ func (v *validator) plugins() {
 			v.errorf(p.Pos, "path is missing: name the .wasm file (bundled in the binary are %s)", strings.Join(plugins.BundledNames(), ", "))
 		}
 		v.notNegative(p.Pos, "instances", p.Instances)
+		if b := p.CircuitBreaker; b != nil {
+			v.notNegative(b.Pos, "failure_threshold", b.FailureThreshold)
+		}
 		if p.Allow != nil {
 			for _, address := range p.Allow.Addresses {
 				v.address(address, p.Allow.Pos.key("addresses"), false)

@@ -70,12 +70,13 @@ type breaker struct {
 	refused  atomic.Int64
 
 	mu       sync.Mutex
-	failures []time.Time // the last ones
-	inARow   int         // openings without a long time between them
-	until    time.Time   // open: when one request is tried
-	closed   time.Time   // when it closed
-	permit   uint64      // of the request that is tried; 0 without
-	tried    time.Time   // when that began
+	failures []time.Time   // the last ones
+	inARow   int           // openings without a long time between them
+	until    time.Time     // open: when one request is tried
+	pause    time.Duration // until then, from the beginning
+	closed   time.Time     // when it closed
+	permit   uint64        // of the request that is tried; 0 without
+	tried    time.Time     // when that began
 	permits  uint64
 	reason   string // the last failure
 }
@@ -163,9 +164,9 @@ func (b *breaker) fail(reason string, now time.Time) (changed bool) {
 
 // open runs under the lock, as does close.
 func (b *breaker) open(reason string, now time.Time) {
-	pause := min(b.settings.Timeout<<min(b.inARow, 20), b.settings.MaxTimeout)
+	b.pause = min(b.settings.Timeout<<min(b.inARow, 20), b.settings.MaxTimeout)
 	b.inARow++
-	b.reason, b.until, b.permit, b.failures = reason, now.Add(pause), 0, nil
+	b.reason, b.until, b.permit, b.failures = reason, now.Add(b.pause), 0, nil
 	b.openings.Add(1)
 	b.state.Store(int32(BreakerOpen))
 }
@@ -175,8 +176,9 @@ func (b *breaker) close(now time.Time) {
 	b.state.Store(int32(BreakerClosed))
 }
 
-// current is the state now: one that would let a request in is half-open, whether there is one or not.
-func (b *breaker) current(now time.Time) (state BreakerState, reason string, pause time.Duration) {
+// current is the state now: one that would let a request in is half-open, whether there is one or not. left is for how long it
+// stays open.
+func (b *breaker) current(now time.Time) (state BreakerState, reason string, left time.Duration) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	state = BreakerState(b.state.Load())
@@ -187,4 +189,11 @@ func (b *breaker) current(now time.Time) (state BreakerState, reason string, pau
 		return state, b.reason, b.until.Sub(now)
 	}
 	return BreakerHalfOpen, b.reason, 0
+}
+
+// lastPause is for how long it opened the last time.
+func (b *breaker) lastPause() time.Duration {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.pause
 }

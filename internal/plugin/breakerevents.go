@@ -35,6 +35,9 @@ func (p *Plugin) failed(cause error) {
 // breakerChanged logs the state, and tells who watches.
 func (p *Plugin) breakerChanged() {
 	state, reason, pause := p.breaker.current(time.Now())
+	if state == BreakerOpen {
+		pause = p.breaker.lastPause()
+	}
 	log := p.log.get().With(zap.String("plugin", p.spec.Name), zap.Stringer("state", state))
 	switch state {
 	case BreakerOpen:

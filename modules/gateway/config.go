@@ -101,9 +101,9 @@ type Plugin struct {
 	// Env are the environment variables that the guest sees. The gateway's own are never shown. Default: none.
 	Env map[string]string `json:"env,omitempty"`
 
-	// FailurePolicy says what a request gets when the plugin fails: `reload` (503 for the requests on the
-	// failed instance, which is replaced with back-off), `closed` (503) or `open` (skip the plugin).
-	// Default: `reload`.
+	// FailurePolicy says what a request gets when the plugin fails: `reload` and `closed` (503), or `open` (skip the plugin). A
+	// failed instance costs the requests on it, and is replaced with back-off; not with `closed` and the profile `envoy`,
+	// as Envoy does not. Default: `reload`.
 	FailurePolicy string `json:"failure_policy,omitempty"`
 
 	// Instances is how many instances run side by side. Default: GOMAXPROCS.
@@ -111,6 +111,10 @@ type Plugin struct {
 
 	// Limits bound what the plugin may use. Default: see each field.
 	Limits *PluginLimits `json:"limits,omitempty"`
+
+	// CircuitBreaker leaves a plugin alone whose instances fail as fast as they are replaced: the failure policy answers, and
+	// no request enters the plugin until one that is tried has ended well. Default: see each field.
+	CircuitBreaker *PluginBreaker `json:"circuit_breaker,omitempty"`
 
 	// Recycle says when an instance is replaced that has not failed: a fresh one takes over, and the old one ends with
 	// its last request. Default: see each field.
@@ -186,6 +190,26 @@ type PluginRecycle struct {
 
 	// Requests that an instance serves, less up to a quarter by chance. Default: 0, never.
 	Requests int `json:"requests,omitempty"`
+}
+
+// PluginBreaker leaves a plugin alone that keeps failing.
+type PluginBreaker struct {
+	// Disabled lets requests into the plugin whatever happens. Default: false.
+	Disabled bool `json:"disabled,omitempty"`
+
+	// FailureThreshold is how many failures of instances within `window` open the breaker. Default: one more than the plugin
+	// has instances, and at least 5.
+	FailureThreshold int `json:"failure_threshold,omitempty"`
+
+	// Window in which failures count. Default: 30s.
+	Window caddy.Duration `json:"window,omitempty"`
+
+	// Timeout is for how long the breaker stays open before one request is tried. It doubles with each time that it
+	// opens again, until it was closed for as long as `window`. Default: 1s.
+	Timeout caddy.Duration `json:"timeout,omitempty"`
+
+	// MaxTimeout is the longest that it stays open; at least `timeout`. Default: 30s.
+	MaxTimeout caddy.Duration `json:"max_timeout,omitempty"`
 }
 
 // Upstream is a named group of backends, shared by all routes that name it.

@@ -50,8 +50,10 @@ type pluginSet struct {
 	// foreign are the foreign functions, properties the properties that are the same in every request.
 	foreign    plugin.ForeignFunctions
 	properties map[string][]byte
-	keys       []string // one for each reference taken
-	started    bool
+	// watch is told of changes of the plugins' breakers.
+	watch   func(plugin.BreakerEvent)
+	keys    []string // one for each reference taken
+	started bool
 }
 
 // provisionPlugins opens every plugin of the config: it is read, compiled, started and configured here, so that a bad one
@@ -82,6 +84,9 @@ func (a *App) provisionPlugins(ctx caddy.Context) error {
 	if a.plugins.foreign, err = a.loadForeign(ctx); err != nil {
 		return err
 	}
+	if a.plugins.watch, err = breakerEvents(ctx); err != nil {
+		return err
+	}
 	var problems []error
 	for _, name := range sortedNames(a.Plugins) {
 		if _, err := a.plugins.open(name, a.Plugins[name]); err != nil {
@@ -101,6 +106,7 @@ func (a *App) startPlugins() {
 		p.SetLogger(a.plugins.logger)
 		p.SetUpstreams(a.Upstream)
 		p.SetForeign(a.plugins.foreign)
+		p.SetBreakerWatch(a.plugins.watch)
 		p.Start()
 	}
 }
@@ -154,6 +160,7 @@ func (s *pluginSet) open(name string, config *Plugin) (*plugin.Plugin, error) {
 	s.keys = append(s.keys, key)
 	p := value.(*plugin.Plugin)
 	if s.started {
+		p.SetBreakerWatch(s.watch)
 		p.Start()
 	}
 	s.byName[name] = p

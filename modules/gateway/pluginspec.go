@@ -60,7 +60,21 @@ func (p *Plugin) spec(name string) (plugin.Spec, error) {
 		}
 		s.Recycle = plugin.Recycle{Memory: r.Memory, Age: time.Duration(r.Age), Requests: int64(r.Requests)}
 	}
-	return s, nil
+	s.Breaker, err = p.CircuitBreaker.spec()
+	return s, err
+}
+
+func (b *PluginBreaker) spec() (plugin.Breaker, error) {
+	if b == nil {
+		return plugin.Breaker{}, nil
+	}
+	if b.FailureThreshold < 0 || b.Window < 0 || b.Timeout < 0 || b.MaxTimeout < 0 {
+		return plugin.Breaker{}, errors.New("circuit_breaker: a value is below zero: leave it out for the default, or write disabled")
+	}
+	return plugin.Breaker{
+		Disabled: b.Disabled, Failures: b.FailureThreshold, Window: time.Duration(b.Window),
+		Timeout: time.Duration(b.Timeout), MaxTimeout: time.Duration(b.MaxTimeout),
+	}, nil
 }
 
 // checkWords refuses a setting that is not one of its words.
