@@ -59,10 +59,9 @@ type exchange struct {
 	headersHeld bool        // a header callback paused, but wants to see the body
 	input       proxywasm.Body
 	bodyReader  *requestBody
-	response    *responseWriter
+	response    responseWriter
 	about       About
 	received    receivedBody
-	sent        sentBody
 	errorStatus int         // what the embedder makes of the error that ended the exchange; 0 without
 	entered     atomic.Bool // the callbacks have begun, and the other handlers may
 
@@ -83,8 +82,7 @@ func newExchange(f *Filter, w http.ResponseWriter, r *http.Request) *exchange {
 		x.received.ReadCloser = r.Body
 		r.Body = &x.received
 	}
-	x.sent.ResponseWriter = w
-	x.response = newResponseWriter(x, &x.sent)
+	x.response.wrap(x, w)
 	return x
 }
 

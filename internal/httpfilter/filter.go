@@ -141,7 +141,7 @@ func (x *exchange) serveNext(next Next) (err error) {
 		}
 		err = stopped
 	}()
-	return next(x.response, x.request)
+	return next(&x.response, x.request)
 }
 
 // conclude gives the client what an outcome stands for.

@@ -51,19 +51,42 @@ func canonical(dst, name []byte) {
 	}
 }
 
-// canonicalKey is a guest's name as http.Header has it. net/http takes it as it is: one string per field, not two.
-func canonicalKey(name []byte) string {
-	var buf [64]byte
-	if len(name) > len(buf) {
-		return textproto.CanonicalMIMEHeaderKey(string(name))
+// kept copies what a guest writes: the name as http.Header has it, which net/http takes as it is, and the value. Both are one
+// allocation.
+func kept(name, value []byte) (key, v string) {
+	var buf [128]byte
+	both := append(append(buf[:0], name...), value...)
+	canonical(both, name)
+	text := string(both)
+	return text[:len(name)], text[len(name):]
+}
+
+// lists makes the lists of values of a header, several in one allocation. Like the header it belongs to one callback at a time.
+type lists struct{ room []string }
+
+// listsAtOnce are made together: as many as most plugins need.
+const listsAtOnce = 8
+
+func (l *lists) of(value string) []string {
+	if len(l.room) == 0 {
+		l.room = make([]string, listsAtOnce)
 	}
-	canonical(buf[:len(name)], name)
-	return string(buf[:len(name)])
+	list := l.room[:1:1]
+	l.room = l.room[1:]
+	list[0] = value
+	return list
 }
 
 // add and set are those of http.Header, for names that have its form already.
-func add(h http.Header, key, value string) { h[key] = append(h[key], value) }
-func set(h http.Header, key, value string) { h[key] = []string{value} }
+func (l *lists) add(h http.Header, key, value string) {
+	if values := h[key]; len(values) > 0 {
+		h[key] = append(values, value)
+		return
+	}
+	l.set(h, key, value)
+}
+
+func (l *lists) set(h http.Header, key, value string) { h[key] = l.of(value) }
 
 // remove deletes the values of a name in any case, without an allocation.
 func remove(h http.Header, name []byte) {

@@ -25,7 +25,7 @@ func (x *exchange) requestHead() (proxywasm.HeaderMap, bool) {
 
 // responseHead finds the response's headers, from their callback on.
 func (x *exchange) responseHead() (proxywasm.HeaderMap, bool) {
-	w, profile := x.response, x.filter.plugin.Profile()
+	w, profile := &x.response, x.filter.plugin.Profile()
 	open := x.responsePhase != phaseIdle && !w.committed
 	switch {
 	case x.logging && w.wroteHeader:

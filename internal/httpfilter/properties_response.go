@@ -2,11 +2,9 @@ package httpfilter
 
 import (
 	"cmp"
-	"io"
 	"net/http"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"unicode"
 
 	"github.com/loom-gateway/loom/internal/filterstate"
@@ -18,7 +16,7 @@ func (p property) ofResponse(path abi.PropertyPath) ([]byte, abi.Status) {
 	if !p.inResponse() && !p.ending() {
 		return nil, abi.StatusNotFound
 	}
-	w := p.response
+	w := &p.response
 	name, rest := path.Next()
 	switch string(name) {
 	case "code":
@@ -50,9 +48,9 @@ func (p property) ofResponse(path abi.PropertyPath) ([]byte, abi.Status) {
 	case "headers_bytes":
 		return p.number(p.responseHeadersBytes())
 	case "size":
-		return p.number(p.sent.n.Load())
+		return p.number(p.response.sent.Load())
 	case "total_size":
-		return p.number(p.responseHeadersBytes() + sizeOf(w.trailers) + p.sent.n.Load())
+		return p.number(p.responseHeadersBytes() + sizeOf(w.trailers) + p.response.sent.Load())
 	}
 	return nil, abi.StatusNotFound
 }
@@ -127,33 +125,3 @@ func underscored(details string) string {
 		return r
 	}, details)
 }
-
-// sentBody counts what is written of a body.
-type sentBody struct {
-	http.ResponseWriter
-	n atomic.Int64
-}
-
-// Write implements http.ResponseWriter.
-func (b *sentBody) Write(data []byte) (int, error) {
-	n, err := b.ResponseWriter.Write(data)
-	b.n.Add(int64(n))
-	return n, err
-}
-
-// ReadFrom keeps the fast path of the connection.
-func (b *sentBody) ReadFrom(r io.Reader) (int64, error) {
-	copyFrom := func(r io.Reader) (int64, error) { return io.Copy(b.ResponseWriter, r) }
-	if to, ok := b.ResponseWriter.(io.ReaderFrom); ok {
-		copyFrom = to.ReadFrom // io.Copy would rather have r write
-	}
-	n, err := copyFrom(r)
-	b.n.Add(n)
-	return n, err
-}
-
-// Unwrap makes http.ResponseController find what is not wrapped here.
-func (b *sentBody) Unwrap() http.ResponseWriter { return b.ResponseWriter }
-
-// Interface guard
-var _ io.ReaderFrom = (*sentBody)(nil)

@@ -14,7 +14,7 @@ var errTooLate = errors.New("a plugin wanted to answer after the response had be
 // sendReply writes the plugin's own answer (proxy_send_local_response). The plugin's response callbacks see it, as in
 // Envoy, unless it comes from one of them.
 func (x *exchange) sendReply() error {
-	w := x.response
+	w := &x.response
 	if w.committed {
 		return errTooLate
 	}
@@ -46,7 +46,7 @@ func (x *exchange) maybeSilent() bool {
 }
 
 func (x *exchange) writeReply(reply *proxywasm.LocalReply) {
-	w := x.response
+	w := &x.response
 	addHeaders(w.Header(), reply)
 	body := reply.Body
 	switch {

@@ -17,6 +17,7 @@ import (
 type requestHeaders struct {
 	request *http.Request
 	scheme  string // set by a guest; it is only remembered
+	lists   lists
 }
 
 // pseudoNames are the request's pseudo headers in Envoy's order.
@@ -87,13 +88,13 @@ func (m *requestHeaders) Get(name []byte) (string, bool) {
 }
 
 // Add implements proxywasm.HeaderMap.
-func (m *requestHeaders) Add(name, value []byte) string { return m.put(name, value, add) }
+func (m *requestHeaders) Add(name, value []byte) string { return m.put(name, value, (*lists).add) }
 
 // Set implements proxywasm.HeaderMap.
-func (m *requestHeaders) Set(name, value []byte) string { return m.put(name, value, set) }
+func (m *requestHeaders) Set(name, value []byte) string { return m.put(name, value, (*lists).set) }
 
-func (m *requestHeaders) put(name, value []byte, put func(http.Header, string, string)) (refused string) {
-	key, v := canonicalKey(name), string(value)
+func (m *requestHeaders) put(name, value []byte, put func(*lists, http.Header, string, string)) (refused string) {
+	key, v := kept(name, value)
 	switch {
 	case strings.HasPrefix(key, ":") || key == "Host":
 		return m.setPseudo(strings.ToLower(key), v)
@@ -105,7 +106,7 @@ func (m *requestHeaders) put(name, value []byte, put func(http.Header, string, s
 	if refused := check(key, v); refused != "" {
 		return refused
 	}
-	put(m.request.Header, key, v)
+	put(&m.lists, m.request.Header, key, v)
 	return ""
 }
 

@@ -22,10 +22,13 @@ func (w *responseWriter) ReadFrom(r io.Reader) (int64, error) {
 	if w.bodyless {
 		return io.Copy(io.Discard, r)
 	}
+	copyFrom := func(r io.Reader) (int64, error) { return io.Copy(w.ResponseWriter, r) }
 	if to, ok := w.ResponseWriter.(io.ReaderFrom); ok {
-		return to.ReadFrom(r)
+		copyFrom = to.ReadFrom // io.Copy would rather have r write
 	}
-	return io.Copy(w.ResponseWriter, r)
+	n, err := copyFrom(r)
+	w.sent.Add(n)
+	return n, err
 }
 
 // writerOnly hides ReadFrom.
@@ -43,7 +46,7 @@ func (w *responseWriter) FlushError() error {
 		return w.dead
 	}
 	if !w.passing() {
-		waits := !w.committed && w.headers.header.Get("Content-Length") != ""
+		waits := !w.committed && w.headers.length() != ""
 		if w.held || waits || w.watch.open {
 			return nil
 		}

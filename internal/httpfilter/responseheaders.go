@@ -13,6 +13,13 @@ import (
 type responseHeaders struct {
 	header http.Header
 	status int
+	lists  lists
+}
+
+// length is the declared length of the body; empty without one.
+func (m *responseHeaders) length() string {
+	value, _ := first(m.header["Content-Length"])
+	return value
 }
 
 // Len implements proxywasm.HeaderMap.
@@ -32,13 +39,13 @@ func (m *responseHeaders) Get(name []byte) (string, bool) {
 }
 
 // Add implements proxywasm.HeaderMap.
-func (m *responseHeaders) Add(name, value []byte) string { return m.put(name, value, add) }
+func (m *responseHeaders) Add(name, value []byte) string { return m.put(name, value, (*lists).add) }
 
 // Set implements proxywasm.HeaderMap.
-func (m *responseHeaders) Set(name, value []byte) string { return m.put(name, value, set) }
+func (m *responseHeaders) Set(name, value []byte) string { return m.put(name, value, (*lists).set) }
 
-func (m *responseHeaders) put(name, value []byte, put func(http.Header, string, string)) (refused string) {
-	key, v := canonicalKey(name), string(value)
+func (m *responseHeaders) put(name, value []byte, put func(*lists, http.Header, string, string)) (refused string) {
+	key, v := kept(name, value)
 	switch {
 	case strings.HasPrefix(key, ":"):
 		return m.setPseudo(strings.ToLower(key), v)
@@ -50,7 +57,7 @@ func (m *responseHeaders) put(name, value []byte, put func(http.Header, string, 
 	if refused := check(key, v); refused != "" {
 		return refused
 	}
-	put(m.header, key, v)
+	put(&m.lists, m.header, key, v)
 	return ""
 }
 

@@ -8,7 +8,7 @@ import (
 
 // responseHeaders runs on_response_headers and waits while the plugin holds the response.
 func (x *exchange) responseHeaders(eos bool) error {
-	w := x.response
+	w := &x.response
 	x.later.apply(w.headers.header)
 	if w.through || !x.has(abi.OnResponseHeaders) {
 		return nil

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strconv"
 	"sync"
+	"sync/atomic"
 
 	"github.com/loom-gateway/loom/internal/proxywasm"
 	"github.com/loom-gateway/loom/internal/proxywasm/abi"
@@ -18,8 +19,10 @@ const responseChunk = 64 << 10
 type responseWriter struct {
 	http.ResponseWriter
 	exchange *exchange
-	base     []field     // what stood in the header before the next handler
-	own      http.Header // the next handler's; nil when it is the client's, since nobody else touches that
+	base     []field      // what stood in the header before the next handler
+	few      [2]field     // where base is, if it is no more than that
+	own      http.Header  // the next handler's; nil when it is the client's, since nobody else touches that
+	sent     atomic.Int64 // bytes of the body that were written
 
 	headers     responseHeaders
 	output      proxywasm.Body
@@ -43,27 +46,20 @@ type field struct {
 	values []string
 }
 
-// fields remembers a header, which has few names before there is a response, without a map.
-func fields(h http.Header) []field {
-	if len(h) == 0 {
-		return nil
+// wrap puts w between an exchange and the client.
+func (w *responseWriter) wrap(x *exchange, client http.ResponseWriter) {
+	header := client.Header()
+	w.ResponseWriter, w.exchange, w.headers.header = client, x, header
+	w.base = w.few[:0]
+	for name, values := range header {
+		w.base = append(w.base, field{name, values})
 	}
-	list := make([]field, 0, len(h))
-	for name, values := range h {
-		list = append(list, field{name, values})
-	}
-	return list
-}
-
-func newResponseWriter(x *exchange, w http.ResponseWriter) *responseWriter {
-	rw := &responseWriter{ResponseWriter: w, exchange: x, base: fields(w.Header()), headers: responseHeaders{header: w.Header()}}
 	if x.has(abi.OnResponseBody) {
-		rw.own = w.Header().Clone()
-		if rw.own == nil {
-			rw.own = http.Header{}
+		w.own = header.Clone()
+		if w.own == nil {
+			w.own = http.Header{}
 		}
 	}
-	return rw
 }
 
 // Unwrap makes http.ResponseController find what is not wrapped here, such as Hijack.
@@ -112,7 +108,7 @@ func (w *responseWriter) WriteHeader(status int) {
 
 // endsWith reports whether no body can follow a head.
 func (w *responseWriter) endsWith(status int) bool {
-	return w.exchange.request.Method == http.MethodHead || !bodyAllowed(status) || w.headers.header.Get("Content-Length") == "0"
+	return w.exchange.request.Method == http.MethodHead || !bodyAllowed(status) || w.headers.length() == "0"
 }
 
 // bodyAllowed reports whether HTTP permits a body with a final status.
@@ -129,7 +125,7 @@ func (w *responseWriter) commit() {
 	if w.headers.status == http.StatusNoContent {
 		w.headers.header.Del("Content-Length") // of the body that a plugin's status leaves out
 	}
-	w.fixed = w.headers.header.Get("Content-Length") != ""
+	w.fixed = w.headers.length() != ""
 	w.ResponseWriter.WriteHeader(w.headers.status)
 }
 
@@ -170,7 +166,9 @@ func (w *responseWriter) send(p []byte) (int, error) {
 	if w.bodyless {
 		return len(p), nil
 	}
-	return w.ResponseWriter.Write(p)
+	n, err := w.ResponseWriter.Write(p)
+	w.sent.Add(int64(n))
+	return n, err
 }
 
 // show runs a chunk through the plugin. The lock must be held.
@@ -228,7 +226,7 @@ func (w *responseWriter) reset() {
 
 // setLength declares the length of a body that is known whole, where there was one or the body is the plugin's.
 func (w *responseWriter) setLength(n int) {
-	if w.headers.header.Get("Content-Length") != "" || w.altered {
+	if w.headers.length() != "" || w.altered {
 		w.headers.header.Set("Content-Length", strconv.Itoa(n))
 	}
 }

@@ -16,24 +16,34 @@ const (
 	stateVar = "loom.state"
 )
 
-// RouteOf is the route of a request; nil outside of loom_router.
-func RouteOf(ctx context.Context) *RouteInfo {
-	route, _ := caddyhttp.GetVar(ctx, RouteVar).(*RouteInfo)
+// Vars are the variables of a request, for who needs several of them: each look-up by its context walks the whole chain of
+// contexts. Nil outside of Caddy's server.
+type Vars map[string]any
+
+// VarsOf finds the variables of a request.
+func VarsOf(ctx context.Context) Vars {
+	vars, _ := ctx.Value(caddyhttp.VarsCtxKey).(map[string]any)
+	return vars
+}
+
+// Route is the route of the request; nil outside of loom_router.
+func (v Vars) Route() *RouteInfo {
+	route, _ := v[RouteVar].(*RouteInfo)
 	return route
 }
 
-// StateOf is what the plugins of a request and the proxy behind them share; nil without plugins.
-func StateOf(ctx context.Context) *filterstate.State {
-	state, _ := caddyhttp.GetVar(ctx, stateVar).(*filterstate.State)
+// State is what the plugins of the request and the proxy behind them share; nil without plugins.
+func (v Vars) State() *filterstate.State {
+	state, _ := v[stateVar].(*filterstate.State)
 	return state
 }
 
-// ShareState is StateOf that makes one.
-func ShareState(ctx context.Context) *filterstate.State {
-	if state := StateOf(ctx); state != nil {
-		return state
+// ShareState is State that makes one.
+func (v Vars) ShareState() *filterstate.State {
+	state := v.State()
+	if state == nil {
+		state = &filterstate.State{}
+		v[stateVar] = state
 	}
-	state := &filterstate.State{}
-	caddyhttp.SetVar(ctx, stateVar, state)
 	return state
 }

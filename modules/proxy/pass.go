@@ -43,7 +43,7 @@ func passOf(ctx context.Context) *pass {
 
 func (h *Handler) begin(r *http.Request) *pass {
 	p := &pass{call: h.upstream.Begin(), body: bodyOf(r), limit: time.Duration(h.Timeout), deadline: grpcDeadline(r)}
-	p.state = gateway.StateOf(r.Context())
+	p.state = gateway.VarsOf(r.Context()).State()
 	p.ctx = context.WithValue(r.Context(), passKey{}, p)
 	if p.limit > 0 {
 		p.ctx, p.cancel = context.WithCancelCause(p.ctx)

@@ -52,12 +52,13 @@ func hosts(app *gateway.App, name string) (addresses []string) {
 
 // about is asked before any callback: later the variables of a request may be written to while a plugin runs.
 func about(r *http.Request) httpfilter.About {
-	if r.Context().Value(caddyhttp.VarsCtxKey) == nil {
+	vars := gateway.VarsOf(r.Context())
+	if vars == nil {
 		return httpfilter.About{}
 	}
-	a := httpfilter.About{State: gateway.ShareState(r.Context())}
-	a.ClientIP, _ = caddyhttp.GetVar(r.Context(), caddyhttp.ClientIPVarKey).(string)
-	route := gateway.RouteOf(r.Context())
+	a := httpfilter.About{State: vars.ShareState()}
+	a.ClientIP, _ = vars[caddyhttp.ClientIPVarKey].(string)
+	route := vars.Route()
 	if route == nil {
 		return a
 	}
