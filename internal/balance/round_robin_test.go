@@ -1,7 +1,6 @@
 package balance_test
 
 import (
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -25,10 +24,10 @@ func TestRoundRobinOrder(t *testing.T) {
 		{[]int{1, 2, 1}, "[1 0 2 1 1 0 2 1]"},
 		{[]int{5, 1, 1}, "[0 0 0 1 2 0 0]"},
 	} {
-		rr := roundRobin(t, c.weights...)
+		rr := picker(t, balance.WeightedName, endpoints(c.weights...))
 		var got []int
 		for range len(c.want) / 2 {
-			got = append(got, rr.Pick(nil))
+			got = append(got, rr.Pick(0, nil))
 		}
 		if fmt.Sprint(got) != c.want {
 			t.Errorf("weights %v: picks %v, want %s", c.weights, got, c.want)
@@ -36,63 +35,105 @@ func TestRoundRobinOrder(t *testing.T) {
 	}
 }
 
-// TestRoundRobinModel compares shares with the plain definition over random weights and random outages: in any
-// window of one round, each accepted endpoint is picked exactly its weight in lowest terms times.
+// walker is round robin by its definition: walk the round, and pass over what is out.
+type walker struct {
+	round []int
+	next  int
+}
+
+func newWalker(t *testing.T) func(weights []int) model {
+	return func(weights []int) model {
+		whole, w := picker(t, balance.RoundRobinName, endpoints(weights...)), &walker{}
+		divisor := slices.Min(weights)
+		for slices.ContainsFunc(weights, func(w int) bool { return w%divisor != 0 }) {
+			divisor--
+		}
+		for _, weight := range weights {
+			for range weight / divisor {
+				w.round = append(w.round, whole.Pick(0, nil))
+			}
+		}
+		return w
+	}
+}
+
+func (w *walker) pick(in []bool, excluded excluding) int {
+	for range w.round {
+		i := w.round[w.next%len(w.round)]
+		w.next++
+		if in[i] && !excluded[i] {
+			return i
+		}
+	}
+	return -1
+}
+
+func (*walker) done(int) {}
+
+func (*walker) set(int, bool) {}
+
 func TestRoundRobinModel(t *testing.T) {
+	t.Parallel()
+	compareWithModel(t, balance.RoundRobinName, newWalker(t))
+}
+
+// TestRoundRobinShares compares with the definition of fair: in any window of one round of those that are in, each is
+// picked exactly its weight in lowest terms times.
+func TestRoundRobinShares(t *testing.T) {
 	t.Parallel()
 	random := rand.New(rand.NewPCG(1, 2))
 	for range 300 {
 		weights := make([]int, 1+random.IntN(8))
-		accepted := make([]bool, len(weights))
+		in := make([]bool, len(weights))
 		for i := range weights {
-			weights[i], accepted[i] = 1+random.IntN(20), random.IntN(3) > 0
+			weights[i], in[i] = 1+random.IntN(20), random.IntN(3) > 0
 		}
-		checkShares(t, random, weights, accepted)
+		checkShares(t, random, weights, in)
 	}
 }
 
-func checkShares(t *testing.T, random *rand.Rand, weights []int, accepted []bool) {
+func checkShares(t *testing.T, random *rand.Rand, weights []int, in []bool) {
 	t.Helper()
-	rr, divisor := roundRobin(t, weights...), slices.Min(weights)
+	rr, divisor := picker(t, balance.WeightedName, endpoints(weights...)), slices.Min(weights)
 	for slices.ContainsFunc(weights, func(w int) bool { return w%divisor != 0 }) {
 		divisor--
 	}
 	want, window := make([]int, len(weights)), 0
 	for i, w := range weights {
-		if accepted[i] {
+		if in[i] {
 			want[i] = w / divisor
 			window += w / divisor
 		}
+		rr.Set(i, in[i])
 	}
-	accept := func(i int) bool { return accepted[i] }
-	for range random.IntN(50) { // windows may begin anywhere
-		rr.Pick(accept)
-	}
-	got := make([]int, len(weights))
 	if window == 0 {
-		if i := rr.Pick(accept); i != -1 {
-			t.Fatalf("picked %d though none is accepted", i)
+		if i := rr.Pick(0, nil); i != -1 {
+			t.Fatalf("picked %d though none is in", i)
 		}
 		return
 	}
+	for range random.IntN(50) { // windows may begin anywhere
+		rr.Pick(0, nil)
+	}
+	got := make([]int, len(weights))
 	for range window {
-		got[rr.Pick(accept)]++
+		got[rr.Pick(0, nil)]++
 	}
 	if !slices.Equal(got, want) {
-		t.Errorf("weights %v, accepted %v: shares %v, want %v", weights, accepted, got, want)
+		t.Errorf("weights %v, in %v: shares %v, want %v", weights, in, got, want)
 	}
 }
 
 func TestRoundRobinHammer(t *testing.T) {
 	t.Parallel()
 	const workers, picks = 8, 6000
-	rr := roundRobin(t, 1, 2, 3)
+	rr := picker(t, balance.RoundRobinName, endpoints(1, 2, 3))
 	var counts [3]atomic.Int64
 	var all sync.WaitGroup
 	for range workers {
 		all.Go(func() {
 			for range picks {
-				counts[rr.Pick(nil)].Add(1)
+				counts[rr.Pick(0, nil)].Add(1)
 			}
 		})
 	}
@@ -104,15 +145,15 @@ func TestRoundRobinHammer(t *testing.T) {
 	}
 }
 
-// TestRoundRobinHammerRefused has all workers compete for the turns of one endpoint: nobody goes without.
-func TestRoundRobinHammerRefused(t *testing.T) {
+// TestRoundRobinHammerExcluded has all workers compete for the turns of one endpoint: nobody goes without.
+func TestRoundRobinHammerExcluded(t *testing.T) {
 	t.Parallel()
-	rr := roundRobin(t, 9, 1)
+	rr := picker(t, balance.RoundRobinName, endpoints(9, 1))
 	var all sync.WaitGroup
 	for range 8 {
 		all.Go(func() {
 			for range 2000 {
-				if i := rr.Pick(func(i int) bool { return i == 1 }); i != 1 {
+				if i := rr.Pick(0, excluding{0: true}); i != 1 {
 					t.Errorf("picked %d, want 1", i)
 					return
 				}
@@ -120,51 +161,4 @@ func TestRoundRobinHammerRefused(t *testing.T) {
 		})
 	}
 	all.Wait()
-}
-
-func TestRoundRobinRefuses(t *testing.T) {
-	t.Parallel()
-	for name, weights := range map[string][]int{
-		"none": {}, "zero": {1, 0}, "negative": {-1}, "too long a round": {balance.MaxTurns, 1}, "overflow": {1<<62 - 1, 1<<62 - 3},
-	} {
-		if _, err := balance.NewRoundRobin(weights); err == nil {
-			t.Errorf("%s: weights %v were accepted", name, weights)
-		}
-	}
-	if _, err := balance.New("wheel_of_fortune", []int{1}); !errors.Is(err, balance.ErrUnknown) {
-		t.Errorf("unknown policy: %v", err)
-	}
-}
-
-func TestRoundRobinAllocatesNothing(t *testing.T) {
-	rr := roundRobin(t, 3, 1, 2)
-	accept := func(i int) bool { return i != 0 }
-	if n := testing.AllocsPerRun(100, func() { rr.Pick(nil); rr.Pick(accept) }); n != 0 {
-		t.Errorf("%v allocations per pick", n)
-	}
-}
-
-func BenchmarkRoundRobin(b *testing.B) {
-	for _, n := range []int{1, 10, 1000} {
-		weights := slices.Repeat([]int{1}, n)
-		rr, err := balance.New(balance.RoundRobinName, weights)
-		if err != nil {
-			b.Fatal(err)
-		}
-		b.Run(fmt.Sprint(n), func(b *testing.B) {
-			b.ReportAllocs()
-			for b.Loop() {
-				rr.Pick(nil)
-			}
-		})
-	}
-}
-
-func roundRobin(t *testing.T, weights ...int) balance.Picker {
-	t.Helper()
-	p, err := balance.New(balance.RoundRobinName, weights)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return p
 }
