@@ -10,6 +10,7 @@
 //	   caddyfile, loomadapter         two ways to write the modules' JSON
 //	2  modules/gateway                the `loom` app: plugins and upstreams of one config
 //	   modules/router, wasmfilter, proxy, admin    handlers, which know the app and not each other
+//	   modules/selection              balancing for those who keep reverse_proxy
 //	1  internal/plugin, httpfilter    from a .wasm file to running instances, and one HTTP exchange through them
 //	   internal/proxywasm             the Proxy-Wasm host on wazero
 //	   internal/pathtree, cleanpath, upstream, balance, callout, guestmetrics, shared, nearest    pieces
@@ -25,5 +26,6 @@ import (
 	_ "github.com/loom-gateway/loom/modules/gateway"
 	_ "github.com/loom-gateway/loom/modules/proxy"
 	_ "github.com/loom-gateway/loom/modules/router"
+	_ "github.com/loom-gateway/loom/modules/selection"
 	_ "github.com/loom-gateway/loom/modules/wasmfilter"
 )

@@ -13,7 +13,13 @@ import (
 //	upstream <name> [<address>...] {
 //		to <address>...
 //		to <address> weight <number>
-//		load_balancer round_robin
+//		load_balancer round_robin|weighted|least_conn|random|p2c|ewma|consistent_hash
+//		hash {
+//			header         <name>
+//			cookie         <name>
+//			client_ip
+//			balance_factor <percent>
+//		}
 //		protocol      http|https|h2c|grpc
 //		tls {
 //			server_name <name>
@@ -69,6 +75,7 @@ func upstreamBlock(name string, u *gateway.Upstream) *block {
 		words: map[string]reader{
 			"to":              func(d *caddyfile.Dispenser) error { return readEndpoints(d, u) },
 			"load_balancer":   text(&u.LoadBalancer),
+			"hash":            func(d *caddyfile.Dispenser) error { return readHash(d, u) },
 			"protocol":        text(&u.Protocol),
 			"tls":             func(d *caddyfile.Dispenser) error { return readUpstreamTLS(d, u) },
 			"connection_pool": func(d *caddyfile.Dispenser) error { return readPool(d, u) },
@@ -99,6 +106,20 @@ func readEndpoints(d *caddyfile.Dispenser, u *gateway.Upstream) error {
 		u.Endpoints = append(u.Endpoints, gateway.Endpoint{Address: address, Weight: weight})
 	}
 	return noBlock(d, "to")
+}
+
+func readHash(d *caddyfile.Dispenser, u *gateway.Upstream) error {
+	if d.NextArg() {
+		return d.Errf("hash takes no value, only a block")
+	}
+	u.Hash = &gateway.UpstreamHash{}
+	b := block{owner: "hash", words: map[string]reader{
+		"header":         text(&u.Hash.Header),
+		"cookie":         text(&u.Hash.Cookie),
+		"client_ip":      onOff(&u.Hash.ClientIP),
+		"balance_factor": number(&u.Hash.BalanceFactor),
+	}}
+	return b.read(d)
 }
 
 func readUpstreamTLS(d *caddyfile.Dispenser, u *gateway.Upstream) error {

@@ -199,6 +199,9 @@ func convertUpstream(u *Upstream) *gateway.Upstream {
 		}
 		out.Endpoints = append(out.Endpoints, endpoint)
 	}
+	if h := u.Hash; h != nil {
+		out.Hash = &gateway.UpstreamHash{Header: h.Header, Cookie: h.Cookie, ClientIP: h.ClientIP, BalanceFactor: h.BalanceFactor}
+	}
 	if t := u.TLS; t != nil {
 		out.TLS = &gateway.UpstreamTLS{ServerName: t.ServerName, CA: t.CA, Cert: t.Cert, Key: t.Key, InsecureSkipVerify: t.InsecureSkipVerify}
 	}

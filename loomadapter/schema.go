@@ -119,7 +119,8 @@ type Upstream struct {
 	Pos            Pos             `yaml:"-"`
 	Name           string          `yaml:"name" doc:"Name of the upstream; unique. Required."`
 	Endpoints      []Endpoint      `yaml:"endpoints" doc:"Backends: host:port, or {address, weight}. At least one."`
-	LoadBalancer   string          `yaml:"load_balancer" enum:"round_robin" doc:"How the endpoint is picked; weights count. Default: round_robin."`
+	LoadBalancer   string          `yaml:"load_balancer" enum:"round_robin,weighted,least_conn,random,p2c,ewma,consistent_hash" doc:"How the endpoint is picked; weights count. Default: round_robin."`
+	Hash           *Hash           `yaml:"hash" doc:"What consistent_hash looks at; with it only."`
 	Protocol       string          `yaml:"protocol" enum:"http,https,h2c,grpc" doc:"Protocol to the backends. Default: http."`
 	TLS            *UpstreamTLS    `yaml:"tls" doc:"TLS to the backends; with protocol https."`
 	ConnectionPool *ConnectionPool `yaml:"connection_pool" doc:"Bounds of the connections to the backends."`
@@ -134,6 +135,15 @@ type Endpoint struct {
 	Pos     Pos    `yaml:"-"`
 	Address string `yaml:"address" doc:"host:port, [ipv6]:port or unix//path. Required."`
 	Weight  *int   `yaml:"weight" doc:"Share of the traffic. Default: 1."`
+}
+
+// Hash is what consistent_hash looks at.
+type Hash struct {
+	Pos           Pos    `yaml:"-"`
+	Header        string `yaml:"header" doc:"Name of a request header. Exactly one of header, cookie and client_ip is required."`
+	Cookie        string `yaml:"cookie" doc:"Name of a cookie."`
+	ClientIP      bool   `yaml:"client_ip" doc:"The client's address."`
+	BalanceFactor int    `yaml:"balance_factor" doc:"Requests in flight that an endpoint may have before its keys go to the next one, in percent of its share, 101 to 10000. Default: no bound."`
 }
 
 // UpstreamTLS is how TLS to the backends is checked.

@@ -3,6 +3,7 @@ package loomadapter
 import (
 	"strings"
 
+	"github.com/loom-gateway/loom/internal/balance"
 	"github.com/loom-gateway/loom/plugins"
 )
 
@@ -20,7 +21,33 @@ func (v *validator) upstreams() {
 		if u.TLS != nil && u.Protocol != "https" {
 			v.errorf(u.Pos.key("tls"), "tls needs protocol: https")
 		}
+		v.hash(u)
 		v.thresholds(u)
+	}
+}
+
+func (v *validator) hash(u *Upstream) {
+	hashes := u.LoadBalancer == balance.ConsistentHashName
+	if u.Hash == nil {
+		if hashes {
+			v.errorf(u.Pos.key("load_balancer"), "consistent_hash needs hash, such as {header: X-User}, {cookie: session} or {client_ip: true}")
+		}
+		return
+	}
+	if !hashes {
+		v.errorf(u.Pos.key("hash"), "hash needs load_balancer: consistent_hash")
+	}
+	sources := 0
+	for _, set := range []bool{u.Hash.Header != "", u.Hash.Cookie != "", u.Hash.ClientIP} {
+		if set {
+			sources++
+		}
+	}
+	if sources != 1 {
+		v.errorf(u.Hash.Pos, "write exactly one of header, cookie and client_ip")
+	}
+	if f := u.Hash.BalanceFactor; f != 0 && (f <= 100 || f > 10_000) {
+		v.errorf(u.Hash.Pos.key("balance_factor"), "%d: write a percentage from 101 to 10000", f)
 	}
 }
 

@@ -35,7 +35,7 @@ type Endpoint struct {
 // Options of the policies that have any.
 type Options struct {
 	// BalanceFactor is how much more than its share of the requests in flight an endpoint may have before
-	// consistent_hash passes it over, in percent of the share: more than 100. Default: DefaultBalanceFactor.
+	// consistent_hash passes it over, in percent of the share: more than 100. Default: 0, no bound.
 	BalanceFactor int
 }
 

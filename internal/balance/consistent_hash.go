@@ -11,21 +11,20 @@ import (
 )
 
 const (
-	// DefaultBalanceFactor lets an endpoint have a quarter more than its share.
-	DefaultBalanceFactor = 125
-
 	// pointsPerWeight is how often an endpoint of weight 1 stands on the ring, and maxPoints how long the ring is at most:
 	// with large weights each counts for fewer points.
 	pointsPerWeight = 160
 	maxPoints       = 1 << 17
 )
 
-// ConsistentHash sends equal keys to the same endpoint, as long as it is in and has not much more than its share of the
-// requests in flight ("consistent hashing with bounded loads"). When an endpoint goes out, only its keys move, and
-// they come back with it. Gateways with the same endpoints agree.
+// ConsistentHash sends equal keys to the same endpoint, as long as it is in. When an endpoint goes out, only its keys
+// move, and they come back with it. Gateways with the same endpoints agree.
+//
+// With a balance factor an endpoint that has more than its share of the requests in flight is passed over ("consistent
+// hashing with bounded loads").
 type ConsistentHash struct {
 	ring   []point
-	factor int64 // in percent
+	factor int64 // in percent; 0: no bound
 	nodes  []node
 	total  atomic.Int64 // requests in flight
 	weight atomic.Int64 // of the endpoints that are in
@@ -42,12 +41,9 @@ type node struct {
 	out    atomic.Bool
 }
 
-// NewConsistentHash lays out the ring. A factor of 0 is DefaultBalanceFactor.
+// NewConsistentHash lays out the ring. With a factor of 0 there is no bound.
 func NewConsistentHash(endpoints []Endpoint, factor int) (*ConsistentHash, error) {
-	if factor == 0 {
-		factor = DefaultBalanceFactor
-	}
-	if factor <= 100 || factor > 10_000 {
+	if factor != 0 && (factor <= 100 || factor > 10_000) {
 		return nil, fmt.Errorf("balance factor %d: must be more than 100 (percent of an endpoint's share), and at most 10000", factor)
 	}
 	sum := 0
@@ -99,7 +95,7 @@ func (c *ConsistentHash) Pick(key uint64, excluded Excluder) int {
 		if n.out.Load() || !allowed(i, excluded) {
 			continue
 		}
-		if n.load.Load()*weight*100 < c.factor*total*n.weight {
+		if c.factor == 0 || n.load.Load()*weight*100 < c.factor*total*n.weight {
 			return c.take(i)
 		}
 		if fallback < 0 {

@@ -84,7 +84,7 @@ func TestConsistentHashModel(t *testing.T) {
 		for range 2 + random.IntN(6) {
 			weights, in = append(weights, 1+random.IntN(4)), append(in, true)
 		}
-		p, alone := picker(t, balance.ConsistentHashName, endpoints(weights...)), picker(t, balance.ConsistentHashName, endpoints(weights...))
+		p, alone := bounded(t, weights), picker(t, balance.ConsistentHashName, endpoints(weights...))
 		load, total, open := make([]int, len(weights)), 0, []int(nil)
 		for range 500 {
 			switch action := random.IntN(10); {
@@ -114,6 +114,15 @@ func TestConsistentHashModel(t *testing.T) {
 			}
 		}
 	}
+}
+
+func bounded(t *testing.T, weights []int) balance.Picker {
+	t.Helper()
+	p, err := balance.New(balance.ConsistentHashName, endpoints(weights...), balance.Options{BalanceFactor: 125})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
 }
 
 // checkBound says whether endpoint got may have been picked when own is the key's.

@@ -10,10 +10,11 @@ import (
 //
 // The endpoints that are in stand in a heap, so that a pick and its end are O(log n).
 type LeastConn struct {
-	mu   sync.Mutex
-	all  []connections
-	heap []int32 // the endpoints that are in, the next one first
-	turn uint64  // the turn of the last pick
+	mu    sync.Mutex
+	all   []connections
+	heap  []int32 // the endpoints that are in, the next one first
+	turn  uint64  // the turn of the last pick
+	picks uint64
 }
 
 // connections of one endpoint.
@@ -21,7 +22,8 @@ type connections struct {
 	load, weight int64
 	// turn is when it is due among its equals; a pick puts it off by stride, which is shorter the heavier it is.
 	turn, stride uint64
-	at           int // in the heap; -1 when it is out
+	picked       uint64 // the number of its last pick
+	at           int    // in the heap; -1 when it is out
 }
 
 // stride of an endpoint with weight 1. Turns fit in 64 bits for 2^32 picks of such an endpoint, so they start over.
@@ -37,7 +39,7 @@ func NewLeastConn(endpoints []Endpoint) *LeastConn {
 	return l
 }
 
-// before orders by load, then by turn, then as the config lists them.
+// before orders by load, then by turn, then by who has waited longer, then as the config lists them.
 func (l *LeastConn) before(i, j int32) bool {
 	a, b := &l.all[i], &l.all[j]
 	if x, y := a.load*b.weight, b.load*a.weight; x != y {
@@ -45,6 +47,9 @@ func (l *LeastConn) before(i, j int32) bool {
 	}
 	if a.turn != b.turn {
 		return int64(a.turn-b.turn) < 0 // turns may have started over
+	}
+	if a.picked != b.picked {
+		return a.picked < b.picked
 	}
 	return i < j
 }
@@ -70,6 +75,8 @@ func (l *LeastConn) Pick(_ uint64, excluded Excluder) int {
 		c.turn = l.turn // it does not make up for the time when it was loaded, or out
 	}
 	c.turn += c.stride
+	l.picks++
+	c.picked = l.picks
 	l.fix(c.at)
 	return int(i)
 }

@@ -1,6 +1,7 @@
 package balance_test
 
 import (
+	"cmp"
 	"fmt"
 	"testing"
 
@@ -11,12 +12,12 @@ import (
 // one whose turn is due.
 type scan struct {
 	weights, load []int
-	turn          []uint64
-	last          uint64
+	turn, picked  []uint64
+	last, picks   uint64
 }
 
 func newScan(weights []int) model {
-	return &scan{weights: weights, load: make([]int, len(weights)), turn: make([]uint64, len(weights))}
+	return &scan{weights: weights, load: make([]int, len(weights)), turn: make([]uint64, len(weights)), picked: make([]uint64, len(weights))}
 }
 
 func (s *scan) pick(in []bool, excluded excluding) int {
@@ -30,12 +31,14 @@ func (s *scan) pick(in []bool, excluded excluding) int {
 			continue
 		}
 		x, y := s.load[i]*s.weights[best], s.load[best]*s.weights[i]
-		if x < y || x == y && s.turn[i] < s.turn[best] {
+		if cmp.Or(cmp.Compare(x, y), cmp.Compare(s.turn[i], s.turn[best]), cmp.Compare(s.picked[i], s.picked[best])) < 0 {
 			best = i
 		}
 	}
 	if best >= 0 {
 		s.load[best]++
+		s.picks++
+		s.picked[best] = s.picks
 		s.last = max(s.last, s.turn[best])
 		s.turn[best] = s.last + (1<<32)/uint64(s.weights[best])
 	}

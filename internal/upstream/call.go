@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"time"
+
+	"github.com/loom-gateway/loom/internal/balance"
 )
 
 // ErrNoEndpoint says that no endpoint may be used at this time.
@@ -15,8 +18,12 @@ var ErrNoEndpoint = errors.New("no endpoint is available")
 type Call struct {
 	upstream *Upstream
 	endpoint *Endpoint
+	index    int    // of endpoint
 	tried    []bool // by endpoint; nil until one has failed
 	first    string // the endpoint to try first; empty: the balancer picks
+	key      uint64 // for consistent_hash
+	keyed    bool   // the key is known
+	picked   bool   // the balancer has picked endpoint, and waits for it to be done
 	ended    bool
 }
 
@@ -50,7 +57,9 @@ func (c *Call) Upstream() string { return c.upstream.settings.Name }
 // Errors: ErrNoEndpoint, *DialError when every endpoint was tried, and what http.Transport says.
 func (c *Call) RoundTrip(req *http.Request) (res *http.Response, err error) {
 	err = c.try(req.Context(), func(e *Endpoint) (err error) {
+		sent := time.Now()
 		res, err = e.roundTrip(req) //nolint:bodyclose // the caller has it
+		e.observe(res, sent)
 		return err
 	})
 	return res, err
@@ -58,12 +67,11 @@ func (c *Call) RoundTrip(req *http.Request) (res *http.Response, err error) {
 
 // try uses an endpoint, and the next one as long as no connection can be made.
 func (c *Call) try(ctx context.Context, use func(*Endpoint) error) error {
-	i := c.pick()
+	c.pick()
 	for tries := 1; ; tries++ {
-		if i < 0 {
+		if c.endpoint == nil {
 			return fmt.Errorf("upstream %q: %w", c.upstream.settings.Name, ErrNoEndpoint)
 		}
-		c.use(c.upstream.endpoints[i])
 		err := use(c.endpoint)
 		if err == nil {
 			return nil
@@ -71,30 +79,44 @@ func (c *Call) try(ctx context.Context, use func(*Endpoint) error) error {
 		if !IsDialError(err) || tries == len(c.upstream.endpoints) || ctx.Err() != nil {
 			return c.describe(err, tries)
 		}
-		i = c.another(i)
+		c.pickAnother()
 	}
 }
 
 // Prefer makes the endpoint of that address (Endpoint.Name) the first that is tried, if the upstream has it.
 func (c *Call) Prefer(address string) { c.first = address }
 
-func (c *Call) pick() int {
-	if c.first != "" {
-		if i := slices.IndexFunc(c.upstream.endpoints, func(e *Endpoint) bool { return e.name == c.first }); i >= 0 {
-			return i
-		}
+// HashOn tells what consistent_hash may look at. Without it, and with other policies, it does nothing.
+func (c *Call) HashOn(header http.Header, clientIP string) {
+	if c.upstream.settings.LoadBalancer == balance.ConsistentHashName {
+		c.key, c.keyed = c.upstream.settings.Hash.Key(header, clientIP), true
 	}
-	return c.upstream.picker.Pick(nil)
 }
 
-// another picks an endpoint that was not tried, now that the one at i has failed.
-func (c *Call) another(i int) int {
+func (c *Call) pick() {
+	if c.first != "" {
+		if i := slices.IndexFunc(c.upstream.endpoints, func(e *Endpoint) bool { return e.name == c.first }); i >= 0 {
+			c.use(i, false)
+			return
+		}
+	}
+	if !c.keyed {
+		c.key, c.keyed = balance.RandomKey(), true
+	}
+	c.use(c.upstream.picker.Pick(c.key, nil), true)
+}
+
+// pickAnother picks an endpoint that was not tried, now that one has failed.
+func (c *Call) pickAnother() {
 	if c.tried == nil {
 		c.tried = make([]bool, len(c.upstream.endpoints))
 	}
-	c.tried[i] = true
-	return c.upstream.picker.Pick(func(i int) bool { return !c.tried[i] })
+	c.tried[c.index] = true
+	c.use(c.upstream.picker.Pick(c.key, c), true)
 }
+
+// Excluded implements balance.Excluder: what was tried is not tried again.
+func (c *Call) Excluded(i int) bool { return c.tried[i] }
 
 // describe says who failed, around the error.
 func (c *Call) describe(err error, tries int) error {
@@ -105,15 +127,23 @@ func (c *Call) describe(err error, tries int) error {
 	return fmt.Errorf("upstream %q, endpoint %s: %w", c.upstream.settings.Name, c.endpoint.name, err)
 }
 
-func (c *Call) use(e *Endpoint) {
+// use makes the endpoint at i the one of the call; a negative i leaves it without.
+func (c *Call) use(i int, picked bool) {
 	c.leave()
-	c.endpoint = e
-	e.inFlight.Add(1)
+	c.endpoint, c.index, c.picked = nil, i, picked
+	if i >= 0 {
+		c.endpoint = c.upstream.endpoints[i]
+		c.endpoint.load.Begin()
+	}
 }
 
 func (c *Call) leave() {
-	if c.endpoint != nil {
-		c.endpoint.inFlight.Add(-1)
+	if c.endpoint == nil {
+		return
+	}
+	c.endpoint.load.End()
+	if c.picked {
+		c.upstream.picker.Done(c.index)
 	}
 }
 
@@ -126,3 +156,6 @@ func (c *Call) End() {
 	c.leave()
 	c.upstream.end()
 }
+
+// Interface guard
+var _ balance.Excluder = (*Call)(nil)

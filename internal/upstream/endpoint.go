@@ -5,7 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
-	"sync/atomic"
+	"time"
 )
 
 // Endpoint is one backend with its connection pool. It is safe for concurrent use.
@@ -19,11 +19,10 @@ type Endpoint struct {
 	// upgrades carries requests that ask for another protocol, which HTTP/2 cannot: nil where transport speaks HTTP/1.1.
 	upgrades *http.Transport
 
-	inFlight   atomic.Int64
-	requests   atomic.Uint64
-	dialErrors atomic.Uint64
+	*state
 }
 
+// newEndpoint makes an endpoint without its state.
 func newEndpoint(s Settings, settings EndpointSettings, tlsConfig *tls.Config) (*Endpoint, error) {
 	address, err := ParseAddress(settings.Address)
 	if err != nil {
@@ -68,6 +67,14 @@ func (e *Endpoint) roundTrip(req *http.Request) (*http.Response, error) {
 		e.dialErrors.Add(1)
 	}
 	return res, err
+}
+
+// observe learns how long the endpoint takes to answer. Failures say nothing about that: they may be fast.
+func (e *Endpoint) observe(res *http.Response, sent time.Time) {
+	if res != nil && res.StatusCode < http.StatusInternalServerError {
+		now := time.Now()
+		e.load.Observe(now.Sub(sent), now)
+	}
 }
 
 func (e *Endpoint) closeIdle() {

@@ -30,6 +30,8 @@ type Settings struct {
 	Endpoints []EndpointSettings
 	// LoadBalancer is one of balance.Names. Default: round_robin.
 	LoadBalancer string
+	// Hash is what consistent_hash looks at. Required for it, and for no other.
+	Hash Hash
 	// Protocol is one of Protocols. Default: http.
 	Protocol string
 	// TLS for the protocol https. Default: the system's roots, server name from the endpoint.

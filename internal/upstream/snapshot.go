@@ -34,7 +34,7 @@ func (u *Upstream) Snapshot() Snapshot {
 		s.Endpoints = append(s.Endpoints, EndpointSnapshot{
 			Address:    e.name,
 			Weight:     e.weight,
-			InFlight:   e.inFlight.Load(),
+			InFlight:   e.load.InFlight(),
 			Requests:   e.requests.Load(),
 			DialErrors: e.dialErrors.Load(),
 		})

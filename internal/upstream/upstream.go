@@ -16,13 +16,17 @@ type Upstream struct {
 	settings  Settings
 	endpoints []*Endpoint
 	picker    balance.Picker
+	memory    *Memory
 
 	calls  atomic.Int64
 	closed atomic.Bool
 }
 
-// New makes an upstream. It opens no connection and starts no goroutine.
-func New(s Settings) (*Upstream, error) {
+// New makes an upstream with a memory of its own.
+func New(s Settings) (*Upstream, error) { return new(Memory).New(s) }
+
+// New makes an upstream. It opens no connection and starts no goroutine. The memory is held until Close.
+func (m *Memory) New(s Settings) (*Upstream, error) {
 	s = s.withDefaults()
 	if err := s.check(); err != nil {
 		return nil, err
@@ -31,20 +35,37 @@ func New(s Settings) (*Upstream, error) {
 	if err != nil {
 		return nil, err
 	}
-	u := &Upstream{settings: s}
-	weights := make([]int, len(s.Endpoints))
-	for i, settings := range s.Endpoints {
+	u := &Upstream{settings: s, memory: m}
+	for _, settings := range s.Endpoints {
 		e, err := newEndpoint(s, settings, tlsConfig)
 		if err != nil {
 			return nil, err
 		}
 		u.endpoints = append(u.endpoints, e)
-		weights[i] = settings.Weight
 	}
-	if u.picker, err = balance.New(s.LoadBalancer, weights); err != nil {
+	for _, e := range u.endpoints {
+		e.state = m.take(endpointKey{s.Name, e.name})
+	}
+	if u.picker, err = s.picker(u.endpoints); err != nil {
+		u.forget()
 		return nil, fmt.Errorf("balancing: %w", err)
 	}
 	return u, nil
+}
+
+func (s Settings) picker(endpoints []*Endpoint) (balance.Picker, error) {
+	list := make([]balance.Endpoint, len(endpoints))
+	for i, e := range endpoints {
+		list[i] = balance.Endpoint{Name: e.name, Weight: e.weight, Load: &e.load}
+	}
+	return balance.New(s.LoadBalancer, list, balance.Options{BalanceFactor: s.Hash.BalanceFactor})
+}
+
+// forget gives the states of the endpoints back to the memory.
+func (u *Upstream) forget() {
+	for _, e := range u.endpoints {
+		u.memory.release(endpointKey{u.settings.Name, e.name})
+	}
 }
 
 func (s Settings) tlsConfig() (*tls.Config, error) {
@@ -60,6 +81,9 @@ func (s Settings) check() error {
 		return err
 	}
 	if err := oneOf("protocol", s.Protocol, Protocols()); err != nil {
+		return err
+	}
+	if err := s.Hash.check(s.LoadBalancer); err != nil {
 		return err
 	}
 	if len(s.Endpoints) == 0 {
@@ -102,9 +126,11 @@ func (u *Upstream) Begin() *Call {
 	return &Call{upstream: u}
 }
 
-// Close drains the upstream: connections are closed as soon as no Call is left. It returns at once.
+// Close drains the upstream: connections are closed as soon as no Call is left. It returns at once, and may be called twice.
 func (u *Upstream) Close() {
-	u.closed.Store(true)
+	if !u.closed.Swap(true) {
+		u.forget()
+	}
 	if u.calls.Load() == 0 {
 		u.closeIdle()
 	}

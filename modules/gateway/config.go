@@ -217,8 +217,13 @@ type Upstream struct {
 	// Endpoints are the backends. At least one is required.
 	Endpoints []Endpoint `json:"endpoints,omitempty"`
 
-	// LoadBalancer picks the endpoint: `round_robin`. Default: `round_robin`.
+	// LoadBalancer picks the endpoint: `round_robin` or `weighted` (the same: turns by weight), `least_conn` (fewest
+	// requests in flight by weight), `random`, `p2c` (the less loaded of two by chance), `ewma` (the one of two by chance
+	// that is expected to answer first) or `consistent_hash`. Default: `round_robin`.
 	LoadBalancer string `json:"load_balancer,omitempty"`
+
+	// Hash is what `consistent_hash` looks at. Required for it, and for no other.
+	Hash *UpstreamHash `json:"hash,omitempty"`
 
 	// Protocol to the backends: `http` (HTTP/1.1), `https` (HTTP/1.1 or HTTP/2 over TLS), `h2c` (HTTP/2
 	// without TLS) or `grpc` (the same as h2c). Default: `http`.
@@ -244,6 +249,23 @@ type Endpoint struct {
 
 	// Weight is the endpoint's share. Default: 1.
 	Weight int `json:"weight,omitempty"`
+}
+
+// UpstreamHash is what consistent_hash looks at: exactly one of header, cookie and client_ip. Requests without the header
+// or the cookie are spread at random.
+type UpstreamHash struct {
+	// Header is the name of a request header, whose first value counts. Default: none.
+	Header string `json:"header,omitempty"`
+
+	// Cookie is the name of a cookie. Default: none.
+	Cookie string `json:"cookie,omitempty"`
+
+	// ClientIP takes the address of the client, as Caddy's `trusted_proxies` tell it. Default: false.
+	ClientIP bool `json:"client_ip,omitempty"`
+
+	// BalanceFactor is how many requests in flight an endpoint may have before its keys go to the next one, in percent
+	// of its share: from 101 to 10000. Default: 0, no bound.
+	BalanceFactor int `json:"balance_factor,omitempty"`
 }
 
 // UpstreamTLS is how TLS to the backends is checked.

@@ -18,6 +18,15 @@ import (
 // upstream that a reload does not change keeps its connections.
 var upstreamPool = caddy.NewUsagePool() //nolint:gochecknoglobals // Caddy's way to outlive a config
 
+// memoryKey is where the pool keeps what is known about endpoints. Names of upstreams have an @ behind them.
+const memoryKey = "loom.endpoints"
+
+// pooledMemory outlives every upstream. There is nothing to free.
+type pooledMemory struct{ upstream.Memory }
+
+// Destruct implements caddy.Destructor.
+func (*pooledMemory) Destruct() error { return nil }
+
 // pooledUpstream lets the pool drain what no config uses any more.
 type pooledUpstream struct{ *upstream.Upstream }
 
@@ -30,11 +39,18 @@ func (p pooledUpstream) Destruct() error {
 // upstreamSet is what one config has taken from the pool.
 type upstreamSet struct {
 	byName map[string]*upstream.Upstream
+	memory *upstream.Memory
 	keys   []string // one for each reference taken
 }
 
 func (a *App) provisionUpstreams() error {
 	a.upstreams = &upstreamSet{byName: make(map[string]*upstream.Upstream, len(a.Upstreams))}
+	memory, _, err := upstreamPool.LoadOrNew(memoryKey, func() (caddy.Destructor, error) { return new(pooledMemory), nil })
+	if err != nil {
+		return err
+	}
+	a.upstreams.keys = append(a.upstreams.keys, memoryKey)
+	a.upstreams.memory = &memory.(*pooledMemory).Memory
 	var problems []error
 	for _, name := range sortedNames(a.Upstreams) {
 		if err := a.upstreams.take(name, a.Upstreams[name]); err != nil {
@@ -54,7 +70,7 @@ func (s *upstreamSet) take(name string, config *Upstream) error {
 	}
 	key := settings.Key()
 	value, _, err := upstreamPool.LoadOrNew(key, func() (caddy.Destructor, error) {
-		u, err := upstream.New(settings)
+		u, err := s.memory.New(settings)
 		return pooledUpstream{u}, err
 	})
 	if err != nil {
@@ -104,6 +120,9 @@ func (u *Upstream) settings(name string) (upstream.Settings, error) {
 	for _, e := range u.Endpoints {
 		s.Endpoints = append(s.Endpoints, upstream.EndpointSettings{Address: e.Address, Weight: e.Weight})
 	}
+	if h := u.Hash; h != nil {
+		s.Hash = upstream.Hash{Header: h.Header, Cookie: h.Cookie, ClientIP: h.ClientIP, BalanceFactor: h.BalanceFactor}
+	}
 	if p := u.ConnectionPool; p != nil {
 		s.Pool = upstream.Pool{
 			MaxIdlePerEndpoint: p.MaxIdlePerEndpoint,
@@ -141,5 +160,8 @@ func (t *UpstreamTLS) settings() (s upstream.TLS, err error) {
 
 func sortedNames[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
 
-// Interface guard
-var _ caddy.Destructor = pooledUpstream{}
+// Interface guards
+var (
+	_ caddy.Destructor = pooledUpstream{}
+	_ caddy.Destructor = (*pooledMemory)(nil)
+)

@@ -43,6 +43,8 @@ func passOf(ctx context.Context) *pass {
 
 func (h *Handler) begin(r *http.Request) *pass {
 	p := &pass{call: h.upstream.Begin(), body: bodyOf(r), limit: time.Duration(h.Timeout), deadline: grpcDeadline(r)}
+	clientIP, _ := caddyhttp.GetVar(r.Context(), caddyhttp.ClientIPVarKey).(string)
+	p.call.HashOn(r.Header, clientIP)
 	p.state = gateway.VarsOf(r.Context()).State()
 	p.ctx = context.WithValue(r.Context(), passKey{}, p)
 	if p.limit > 0 {
