@@ -26,6 +26,7 @@ type openCall struct {
 	grpc   GRPCStream // nil for everything but a gRPC stream
 	// observed follows the call; nil: nobody does.
 	observed ObservedCall
+	kind     CallKind // set only for observed
 }
 
 // answer is what a callback about a call may read while it runs.
