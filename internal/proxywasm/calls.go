@@ -159,6 +159,9 @@ func (in *Instance) dropCalls(pc *PluginContext) {
 // refuseCall finds the status of a call that was not made; unknown is the one for an unknown upstream.
 func (in *Instance) refuseCall(err error, unknown abi.Status) abi.Status {
 	status, reason := abi.StatusInternalFailure, "the call was not made"
+	if errors.Is(err, ErrDenied) {
+		in.deny(DeniedUpstream)
+	}
 	switch {
 	case errors.Is(err, ErrUnknownUpstream):
 		status, reason = unknown, "the plugin may not call that"
