@@ -55,6 +55,11 @@ portability: setup guests ## The same plugins through Loom and a real Envoy; wri
 	go test -count=1 -timeout 15m ./internal/portability -update
 	@sed -n '/^## Scenarios/,/^## What differs/p' docs/portability.md | sed '$$d'
 
+.PHONY: hostile
+hostile: setup guests ## Hostile plugins in a live gateway, every behaviour in every callback; writes docs/security.md
+	go test -count=1 -timeout 40m ./internal/hostile -all -update
+	@sed -n '/begin: make hostile/,/end: make hostile/p' docs/security.md | grep -v '^<!--'
+
 .PHONY: test-coverage
 test-coverage: guests ## Statement coverage over all packages, as coverage.out and a total
 	go test -timeout 20m -coverpkg=./... -coverprofile=coverage.out ./...
