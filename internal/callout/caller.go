@@ -27,10 +27,8 @@ type Lookup func(name string) (*upstream.Upstream, error)
 type Caller struct {
 	lookup atomic.Pointer[Lookup]
 	direct direct
-	// upstreams are those that the plugin may call; nil: all.
-	upstreams []string
-	redis     redisServices
-	jobs      sync.WaitGroup
+	redis  redisServices
+	jobs   sync.WaitGroup
 
 	mu      sync.Mutex
 	started bool

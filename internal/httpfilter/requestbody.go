@@ -3,7 +3,6 @@ package httpfilter
 import (
 	"errors"
 	"io"
-	"maps"
 	"net/http"
 	"sync/atomic"
 
@@ -153,7 +152,7 @@ func (b *requestBody) show() error {
 
 func (b *requestBody) data(eos bool) error {
 	x := b.exchange
-	before, trailers := x.bodySnapshot(&x.input), copyTrailers(x.request.Trailer)
+	before := x.bodySnapshot(&x.input)
 	x.lastRequestBody = eos
 	v := x.stream.RequestBody(x.input.Len(), eos)
 	if err := x.outcomeOf(v); err != nil {
@@ -161,7 +160,6 @@ func (b *requestBody) data(eos bool) error {
 	}
 	if !x.active() {
 		x.input.Restore(before)
-		x.restoreTrailers(trailers)
 		return b.release()
 	}
 	return b.settle(v, eos)
@@ -192,30 +190,11 @@ func (b *requestBody) settle(v proxywasm.Verdict, eos bool) error {
 
 func (b *requestBody) trailers() error {
 	x := b.exchange
-	before := copyTrailers(x.request.Trailer)
 	v := x.stream.RequestTrailers(count(x.request.Trailer))
-	err := x.outcomeOf(v)
-	if err == nil && v.Paused() {
-		err = x.wait(abi.OnRequestTrailers)
+	if err := x.outcomeOf(v); err != nil || !v.Paused() {
+		return err
 	}
-	if !x.active() {
-		x.restoreTrailers(before)
-	}
-	return err
-}
-
-// copyTrailers keeps what there is of trailers, which is mostly nothing.
-func copyTrailers(h http.Header) http.Header {
-	if len(h) == 0 {
-		return nil
-	}
-	return h.Clone()
-}
-
-// restoreTrailers takes back what a plugin that has failed did to the trailers, in the map that the next handler has.
-func (x *exchange) restoreTrailers(before http.Header) {
-	clear(x.request.Trailer)
-	maps.Copy(x.request.Trailer, before)
+	return x.wait(abi.OnRequestTrailers)
 }
 
 // release lets the buffer through.

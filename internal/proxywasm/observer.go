@@ -1,9 +1,7 @@
 package proxywasm
 
 import (
-	"cmp"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -59,7 +57,6 @@ func (c *openCall) observe(kind CallKind, upstream string, headers []abi.Pair) [
 	if c.stream == nil || c.stream.observer == nil {
 		return headers
 	}
-	c.kind = kind
 	if c.observed = c.stream.observer.Calling(kind, upstream); c.observed == nil {
 		return headers
 	}
@@ -84,15 +81,9 @@ func (c *openCall) endedWith(a answer) {
 	if c.observed == nil {
 		return
 	}
-	status, failure := "", a.message
-	switch {
-	case c.kind == KindHTTP && a.headers != nil:
+	status := ""
+	if a.headersType == abi.MapHTTPCallResponseHeaders && a.headers != nil {
 		status, _ = a.headers.Get([]byte(":status"))
-	case c.kind == KindGRPC:
-		status = strconv.Itoa(int(a.code))
-		if a.code != 0 {
-			failure = cmp.Or(failure, "gRPC status "+status)
-		}
 	}
-	c.ended(status, failure)
+	c.ended(status, a.message)
 }
