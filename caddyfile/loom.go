@@ -11,7 +11,8 @@ import (
 	"github.com/loom-gateway/loom/modules/gateway"
 )
 
-// parseLoom reads the global option: the plugins and upstreams that handlers name, and who the gateway is.
+// parseLoom reads the global option: the plugins and upstreams that handlers name, who the gateway is, and who may
+// see what plugins do.
 //
 //	loom {
 //		plugin <name> [<path>] {
@@ -21,6 +22,9 @@ import (
 //			...
 //		}
 //		node {
+//			...
+//		}
+//		debug {
 //			...
 //		}
 //	}
@@ -41,6 +45,7 @@ func parseLoom(d *caddyfile.Dispenser, existing any) (any, error) {
 			"plugin":   func(d *caddyfile.Dispenser) error { return readPlugin(d, app.Plugins) },
 			"upstream": func(d *caddyfile.Dispenser) error { return readUpstream(d, app.Upstreams) },
 			"node":     func(d *caddyfile.Dispenser) error { return readNode(d, app) },
+			"debug":    func(d *caddyfile.Dispenser) error { return readDebug(d, app) },
 		},
 		many: []string{"plugin", "upstream"},
 	}

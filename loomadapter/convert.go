@@ -115,7 +115,7 @@ func (c *converter) target(r *Route) json.RawMessage {
 }
 
 func (c *converter) loomApp() *gateway.App {
-	app := &gateway.App{Node: c.node()}
+	app := &gateway.App{Node: c.node(), Debug: c.debug()}
 	for i := range c.doc.Plugins {
 		if app.Plugins == nil {
 			app.Plugins = map[string]*gateway.Plugin{}

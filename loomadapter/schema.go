@@ -32,6 +32,7 @@ type Document struct {
 	Upstreams []Upstream `yaml:"upstreams" doc:"Groups of backends."`
 	Plugins   []Plugin   `yaml:"plugins" doc:"Proxy-Wasm plugins. A bundled plugin needs no entry."`
 	Node      *Node      `yaml:"node" doc:"Who the gateway is, for plugins that ask (docs/properties.md)."`
+	Debug     *Debug     `yaml:"debug" doc:"Who may see what each plugin did to a request (docs/debugging.md). Default: nobody."`
 	Paths     *Paths     `yaml:"paths" doc:"What becomes of ambiguous request paths."`
 	Admin     *Admin     `yaml:"admin" doc:"The admin API: health, routes, upstreams, plugins. Default: off."`
 	Metrics   *Metrics   `yaml:"metrics" doc:"Metrics of the gateway."`
@@ -252,6 +253,14 @@ type Node struct {
 	ID       string     `yaml:"id" doc:"Id of the gateway, the property node.id."`
 	Cluster  string     `yaml:"cluster" doc:"Group of gateways that it belongs to, the property node.cluster."`
 	Metadata *yaml.Node `yaml:"metadata" doc:"Anything else, such as NAMESPACE: a mapping, the properties node.metadata.*."`
+}
+
+// Debug says who may see what each plugin did to a request.
+type Debug struct {
+	Pos      Pos      `yaml:"-"`
+	Loopback bool     `yaml:"loopback" doc:"Answers Loom-Debug: 1 on connections from a loopback address. Behind a proxy on the same machine every request is. Default: false."`
+	Key      string   `yaml:"key" doc:"Answers Loom-Debug: t=SECONDS,s=HEX from anywhere, signed with this key of at least 16 bytes; {env.NAME} and {file.PATH} are read when the config is loaded, and stay out of it. Default: none."`
+	Window   Duration `yaml:"window" doc:"How far the time of a signature may be from the gateway's clock, 1h at most. Default: 1m."`
 }
 
 // Paths says what becomes of ambiguous request paths.
