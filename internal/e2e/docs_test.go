@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -25,4 +26,23 @@ func TestDocsPlugin(t *testing.T) {
 	}
 	start(t, folder, env, port, "-config", "loom.yaml")
 	check(t, "http://127.0.0.1:"+port, "GET / -> 400 | who are you? send x-name\nGET / | X-Name: ada -> 200 | X-Greeting: hello from the edge")
+}
+
+// TestDocsDebug asks for the debug header as docs/debugging.md says.
+func TestDocsDebug(t *testing.T) {
+	t.Parallel()
+	const page, section, key = "../../docs/debugging.md", "The debug header", "a key of more than sixteen bytes"
+	folder, port := t.TempDir(), freePort(t)
+	here := strings.NewReplacer("localhost:8080", "127.0.0.1:"+port, ":8080", ":"+port)
+	write(t, filepath.Join(folder, "loom.yaml"), here.Replace(guestbuild.DocsFile(t, page, section, "loom.yaml")))
+	env := environment(t, "LOOM_DEBUG_KEY="+key)
+	start(t, folder, env, port, "-config", "loom.yaml")
+	for _, script := range []string{"ask.sh", "sign.sh"} {
+		cmd := exec.Command("sh", "-c", here.Replace(guestbuild.DocsFile(t, page, section, script)))
+		cmd.Env = env
+		out, err := cmd.CombinedOutput()
+		if err != nil || !strings.Contains(string(out), `Loom-Debug-Plugin: "rate-limit";phase=on_request_headers;verdict=continue;us=`) {
+			t.Errorf("%s: %v\n%s", script, err, out)
+		}
+	}
 }
