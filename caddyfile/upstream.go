@@ -34,6 +34,10 @@ import (
 //			idle_timeout          <duration>
 //			dial_timeout          <duration>
 //		}
+//		transport {
+//			engine              loom|stock
+//			max_response_header <size>
+//		}
 //		health_check [<path>] {
 //			path                <path>
 //			interval            <duration>
@@ -79,6 +83,7 @@ func upstreamBlock(name string, u *gateway.Upstream) *block {
 			"protocol":        text(&u.Protocol),
 			"tls":             func(d *caddyfile.Dispenser) error { return readUpstreamTLS(d, u) },
 			"connection_pool": func(d *caddyfile.Dispenser) error { return readPool(d, u) },
+			"transport":       func(d *caddyfile.Dispenser) error { return readTransport(d, u) },
 			"health_check":    func(d *caddyfile.Dispenser) error { return readHealthCheck(d, u) },
 			"circuit_breaker": func(d *caddyfile.Dispenser) error { return readBreaker(d, u) },
 		},
@@ -147,6 +152,18 @@ func readPool(d *caddyfile.Dispenser, u *gateway.Upstream) error {
 		"max_per_endpoint":      number(&u.ConnectionPool.MaxPerEndpoint),
 		"idle_timeout":          duration(&u.ConnectionPool.IdleTimeout),
 		"dial_timeout":          duration(&u.ConnectionPool.DialTimeout),
+	}}
+	return b.read(d)
+}
+
+func readTransport(d *caddyfile.Dispenser, u *gateway.Upstream) error {
+	if d.NextArg() {
+		return d.Errf("transport takes no value, only a block")
+	}
+	u.Transport = &gateway.UpstreamTransport{}
+	b := block{owner: "transport", words: map[string]reader{
+		"engine":              text(&u.Transport.Engine),
+		"max_response_header": size(&u.Transport.MaxResponseHeader),
 	}}
 	return b.read(d)
 }

@@ -211,6 +211,9 @@ func convertUpstream(u *Upstream) *gateway.Upstream {
 			IdleTimeout: caddy.Duration(p.IdleTimeout), DialTimeout: caddy.Duration(p.DialTimeout),
 		}
 	}
+	if t := u.Transport; t != nil {
+		out.Transport = &gateway.UpstreamTransport{Engine: t.Engine, MaxResponseHeader: int64(t.MaxResponseHeader)}
+	}
 	if h := u.HealthCheck; h != nil {
 		out.HealthCheck = &gateway.HealthCheck{
 			Path: h.Path, Interval: caddy.Duration(h.Interval), Timeout: caddy.Duration(h.Timeout),

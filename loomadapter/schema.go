@@ -125,6 +125,7 @@ type Upstream struct {
 	Protocol       string          `yaml:"protocol" enum:"http,https,h2c,grpc" doc:"Protocol to the backends. Default: http."`
 	TLS            *UpstreamTLS    `yaml:"tls" doc:"TLS to the backends; with protocol https."`
 	ConnectionPool *ConnectionPool `yaml:"connection_pool" doc:"Bounds of the connections to the backends."`
+	Transport      *Transport      `yaml:"transport" doc:"How requests are carried to the backends."`
 	HealthCheck    *HealthCheck    `yaml:"health_check" need:"idle" doc:"Probes of the backends. Checked, but not sent yet."`
 	CircuitBreaker *CircuitBreaker `yaml:"circuit_breaker" need:"idle" doc:"Stops traffic to a backend that fails. Checked, but not acting yet."`
 	PassiveHealth  *Feature        `yaml:"passive_health" need:"later" doc:"Ejection of backends that fail."`
@@ -164,6 +165,13 @@ type ConnectionPool struct {
 	MaxPerEndpoint     int      `yaml:"max_per_endpoint" doc:"Most connections to one endpoint. Default: no limit."`
 	IdleTimeout        Duration `yaml:"idle_timeout" doc:"Closes connections idle for so long. Default: 90s."`
 	DialTimeout        Duration `yaml:"dial_timeout" doc:"Longest time to connect. Default: 3s."`
+}
+
+// Transport is how requests are carried.
+type Transport struct {
+	Pos               Pos    `yaml:"-"`
+	Engine            string `yaml:"engine" enum:"loom,stock" doc:"Client for HTTP/1.1: Loom's own or Go's. Default: loom."`
+	MaxResponseHeader Size   `yaml:"max_response_header" doc:"Largest head of a response. Default: 1MiB."`
 }
 
 // HealthCheck are probes.

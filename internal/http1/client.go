@@ -8,6 +8,10 @@ import (
 	"time"
 )
 
+// Supported reports whether connections can be used for several requests here: only Unix lets one look whether a socket is
+// silent.
+const Supported = canPeek
+
 // Settings of a Client.
 type Settings struct {
 	// Dial connects to the backend; a *tls.Conn has its handshake behind it. Its errors are returned as they are. Required.

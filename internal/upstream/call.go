@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/loom-gateway/loom/internal/balance"
+	"github.com/loom-gateway/loom/internal/http1"
 )
 
 // ErrNoEndpoint says that no endpoint may be used at this time.
@@ -24,6 +25,7 @@ type Call struct {
 	key      uint64 // for consistent_hash
 	keyed    bool   // the key is known
 	picked   bool   // the balancer has picked endpoint, and waits for it to be done
+	inform   http1.Informational
 	ended    bool
 }
 
@@ -50,15 +52,18 @@ func (c *Call) Endpoints() int { return len(c.upstream.endpoints) }
 // Upstream is the upstream's name.
 func (c *Call) Upstream() string { return c.upstream.settings.Name }
 
+// Inform has a function called for each informational response. Default: Got1xxResponse of the request's httptrace.ClientTrace.
+func (c *Call) Inform(inform http1.Informational) { c.inform = inform }
+
 // RoundTrip sends the request to an endpoint, and to the next one as long as no connection can be made.
 //
 // The URL's scheme and host are set for each endpoint; everything else is sent as it is. A body must stay open when it
 // is closed before the first byte was read, which is what http.Transport does when it cannot connect.
-// Errors: ErrNoEndpoint, *DialError when every endpoint was tried, and what http.Transport says.
+// Errors: ErrNoEndpoint, *DialError when every endpoint was tried, and what the engine says.
 func (c *Call) RoundTrip(req *http.Request) (res *http.Response, err error) {
 	err = c.try(req.Context(), func(e *Endpoint) (err error) {
 		sent := time.Now()
-		res, err = e.roundTrip(req) //nolint:bodyclose // the caller has it
+		res, err = e.roundTrip(req, c.inform) //nolint:bodyclose // the caller has it
 		e.observe(res, sent)
 		return err
 	})

@@ -5,7 +5,10 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"sync/atomic"
 	"time"
+
+	"github.com/loom-gateway/loom/internal/http1"
 )
 
 // Endpoint is one backend with its connection pool. It is safe for concurrent use.
@@ -15,9 +18,15 @@ type Endpoint struct {
 	weight  int
 	scheme  string
 
+	// client carries what goes over HTTP/1.1; nil with the stock engine.
+	client *http1.Client
+	// transport carries the rest.
 	transport *http.Transport
-	// upgrades carries requests that ask for another protocol, which HTTP/2 cannot: nil where transport speaks HTTP/1.1.
+	// upgrades carries requests that ask for another protocol, which HTTP/2 cannot: nil where there is another way.
 	upgrades *http.Transport
+
+	cleartextHTTP2 bool
+	http2          atomic.Bool // TLS has agreed on it
 
 	*state
 }
@@ -36,7 +45,11 @@ func newEndpoint(s Settings, settings EndpointSettings, tlsConfig *tls.Config) (
 		}
 	}
 	e.transport = newTransport(s, address, tlsConfig)
-	if s.Protocol == H2C || s.Protocol == GRPC {
+	e.cleartextHTTP2 = s.Protocol == H2C || s.Protocol == GRPC
+	switch {
+	case s.Engine == EngineLoom:
+		e.client = newClient(s, address, tlsConfig)
+	case e.cleartextHTTP2:
 		s.Protocol = HTTP
 		e.upgrades = newTransport(s, address, nil)
 	}
@@ -49,20 +62,10 @@ func (e *Endpoint) Name() string { return e.name }
 // Address is where the endpoint listens.
 func (e *Endpoint) Address() Address { return e.address }
 
-// roundTrip sends a shallow copy of the request to this endpoint: only the URL's scheme and host are set.
-func (e *Endpoint) roundTrip(req *http.Request) (*http.Response, error) {
+// roundTrip sends the request to this endpoint.
+func (e *Endpoint) roundTrip(req *http.Request, inform http1.Informational) (*http.Response, error) {
 	e.requests.Add(1)
-	directed, target := *req, url.URL{}
-	if req.URL != nil {
-		target = *req.URL
-	}
-	target.Scheme, target.Host = e.scheme, e.address.authority()
-	directed.URL = &target
-	transport := e.transport
-	if e.upgrades != nil && req.Header.Get("Upgrade") != "" {
-		transport = e.upgrades
-	}
-	res, err := transport.RoundTrip(&directed)
+	res, err := e.carry(req, inform)
 	if err != nil && IsDialError(err) {
 		e.dialErrors.Add(1)
 	}
@@ -77,8 +80,22 @@ func (e *Endpoint) observe(res *http.Response, sent time.Time) {
 	}
 }
 
+// direct makes a shallow copy of the request for net/http, which reads in the URL where to connect.
+func (e *Endpoint) direct(req *http.Request) *http.Request {
+	directed, target := *req, url.URL{}
+	if req.URL != nil {
+		target = *req.URL
+	}
+	target.Scheme, target.Host = e.scheme, e.address.authority()
+	directed.URL = &target
+	return &directed
+}
+
 func (e *Endpoint) closeIdle() {
 	e.transport.CloseIdleConnections()
+	if e.client != nil {
+		e.client.CloseIdleConnections()
+	}
 	if e.upgrades != nil {
 		e.upgrades.CloseIdleConnections()
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/loom-gateway/loom/internal/balance"
+	"github.com/loom-gateway/loom/internal/http1"
 )
 
 // Protocols to the backends.
@@ -38,6 +39,11 @@ type Settings struct {
 	TLS TLS
 	// Pool bounds the connections. Default: see each field.
 	Pool Pool
+	// Engine carries HTTP/1.1, one of Engines. Default: loom, and stock where http1.Supported is false.
+	Engine string
+	// MaxResponseHeader bounds the head of a response, in bytes. Default: 1 MiB; net/http's own 10 MiB are too much to hold
+	// for every connection of a misbehaving backend.
+	MaxResponseHeader int64
 }
 
 // EndpointSettings is one backend.
@@ -65,12 +71,16 @@ const (
 	DefaultMaxIdlePerEndpoint = 128
 	DefaultIdleTimeout        = 90 * time.Second
 	DefaultDialTimeout        = 3 * time.Second
+
+	DefaultMaxResponseHeader = 1 << 20
 )
 
 // withDefaults fills in what is not set.
 func (s Settings) withDefaults() Settings {
 	s.LoadBalancer = orDefault(s.LoadBalancer, balance.RoundRobinName)
 	s.Protocol = orDefault(s.Protocol, HTTP)
+	s.Engine = orDefault(s.Engine, defaultEngine())
+	s.MaxResponseHeader = orDefault(s.MaxResponseHeader, DefaultMaxResponseHeader)
 	s.Pool.MaxIdlePerEndpoint = orDefault(s.Pool.MaxIdlePerEndpoint, DefaultMaxIdlePerEndpoint)
 	s.Pool.IdleTimeout = orDefault(s.Pool.IdleTimeout, DefaultIdleTimeout)
 	s.Pool.DialTimeout = orDefault(s.Pool.DialTimeout, DefaultDialTimeout)
@@ -79,6 +89,13 @@ func (s Settings) withDefaults() Settings {
 		s.Endpoints[i].Weight = orDefault(s.Endpoints[i].Weight, 1)
 	}
 	return s
+}
+
+func defaultEngine() string {
+	if http1.Supported {
+		return EngineLoom
+	}
+	return EngineStock
 }
 
 func orDefault[T comparable](value, fallback T) T {

@@ -10,10 +10,6 @@ import (
 )
 
 const (
-	// maxResponseHeader bounds the head of a response, in bytes. net/http's default of 10 MiB is too much to hold
-	// for every connection of a misbehaving backend.
-	maxResponseHeader = 1 << 20
-
 	// continueTimeout is how long a request with `Expect: 100-continue` waits for the backend before its body is sent.
 	continueTimeout = time.Second
 
@@ -35,7 +31,7 @@ func newTransport(s Settings, address Address, tlsConfig *tls.Config) *http.Tran
 		MaxConnsPerHost:        s.Pool.MaxPerEndpoint,
 		IdleConnTimeout:        s.Pool.IdleTimeout,
 		ExpectContinueTimeout:  continueTimeout,
-		MaxResponseHeaderBytes: maxResponseHeader,
+		MaxResponseHeaderBytes: s.MaxResponseHeader,
 		HTTP2:                  &http.HTTP2Config{SendPingTimeout: pingAfter, PingTimeout: pingTimeout},
 	}
 }
@@ -54,8 +50,11 @@ func protocols(protocol string) *http.Protocols {
 	return p
 }
 
+// dialFunc is http.Transport's: network and addr are what the URL of the request says.
+type dialFunc func(ctx context.Context, network, addr string) (net.Conn, error)
+
 // dialer connects to the address whatever the URL of the request says, and marks its errors.
-func dialer(address Address, timeout time.Duration) func(ctx context.Context, network, addr string) (net.Conn, error) {
+func dialer(address Address, timeout time.Duration) dialFunc {
 	d := &net.Dialer{Timeout: timeout}
 	return func(ctx context.Context, _, _ string) (net.Conn, error) {
 		conn, err := d.DialContext(ctx, address.Network, address.Dial)

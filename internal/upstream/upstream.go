@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"sync/atomic"
 
@@ -85,6 +86,12 @@ func (s Settings) check() error {
 	}
 	if err := s.Hash.check(s.LoadBalancer); err != nil {
 		return err
+	}
+	if err := oneOf("transport engine", s.Engine, Engines()); err != nil {
+		return err
+	}
+	if s.MaxResponseHeader < 0 || s.MaxResponseHeader > math.MaxInt32 {
+		return errors.New("transport max_response_header: write a number of bytes below 2 GiB")
 	}
 	if len(s.Endpoints) == 0 {
 		return errors.New("endpoints: at least one is required")

@@ -235,6 +235,9 @@ type Upstream struct {
 	// ConnectionPool bounds the connections to the backends. Default: see each field.
 	ConnectionPool *ConnectionPool `json:"connection_pool,omitempty"`
 
+	// Transport is how requests are carried to the backends. Default: see each field.
+	Transport *UpstreamTransport `json:"transport,omitempty"`
+
 	// HealthCheck is read and validated, but no probe is sent yet: the app warns about it at load.
 	HealthCheck *HealthCheck `json:"health_check,omitempty"`
 
@@ -282,6 +285,16 @@ type UpstreamTLS struct {
 
 	// InsecureSkipVerify accepts any certificate; for tests. Default: false.
 	InsecureSkipVerify bool `json:"insecure_skip_verify,omitempty"`
+}
+
+// UpstreamTransport is how requests are carried to the backends of one upstream.
+type UpstreamTransport struct {
+	// Engine carries HTTP/1.1: `loom` (Loom's own client) or `stock` (Go's net/http). HTTP/2 is always net/http's.
+	// Default: `loom`, and `stock` on systems that are not Unix.
+	Engine string `json:"engine,omitempty"`
+
+	// MaxResponseHeader bounds the head of a response, in bytes; a larger one is an error, 502. Default: 1 MiB.
+	MaxResponseHeader int64 `json:"max_response_header,omitempty"`
 }
 
 // ConnectionPool bounds the connections to the backends of one upstream.

@@ -131,6 +131,9 @@ func (u *Upstream) settings(name string) (upstream.Settings, error) {
 			DialTimeout:        time.Duration(p.DialTimeout),
 		}
 	}
+	if t := u.Transport; t != nil {
+		s.Engine, s.MaxResponseHeader = t.Engine, t.MaxResponseHeader
+	}
 	if u.TLS == nil {
 		return s, nil
 	}

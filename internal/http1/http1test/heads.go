@@ -12,7 +12,7 @@ func heads() []Case {
 		{Name: "an unusual status", Answer: "HTTP/1.1 799 ?\r\n" + empty, Want: "799"},
 		{Name: "two digits", Answer: "HTTP/1.1 20 OK\r\n" + empty, Want: "refused"},
 		{Name: "four digits", Answer: "HTTP/1.1 2000 OK\r\n" + empty, Want: "refused"},
-		Case{Name: "a status below 100", Answer: "HTTP/1.1 099 OK\r\n" + empty, Want: "refused"}.lenient("99", "net/http takes any three digits"),
+		Case{Name: "a status below 100", Answer: "HTTP/1.1 099 OK\r\n" + empty, Want: "refused"}.lenient("99", "net/http takes any three digits").composed("refused", "net/http's server does not"),
 		{Name: "a status that is no number", Answer: "HTTP/1.1 2x0 OK\r\n" + empty, Want: "refused"},
 		Case{Name: "HTTP/2.0 in text", Answer: "HTTP/2.0 200 OK\r\n" + empty, Want: "refused"}.lenient("200", "net/http takes any version"),
 		Case{Name: "HTTP/1.2", Answer: "HTTP/1.2 200 OK\r\n" + empty, Want: "refused"}.lenient("200", "net/http takes any version"),
@@ -63,7 +63,7 @@ func statuses() []Case {
 		{Name: "several informational ones", Answer: strings.Repeat("HTTP/1.1 102 Processing\r\n\r\n", 5) + ok + empty, Want: "200", Next: "same"},
 		Case{Name: "informational ones without end", Answer: strings.Repeat("HTTP/1.1 102 Processing\r\n\r\n", 100) + ok + empty, Want: "refused"}.lenient("200", "net/http counts bytes where somebody listens, and nothing else"),
 		{Name: "an informational one with a body", Answer: "HTTP/1.1 103 Early Hints\r\nContent-Length: 5\r\n\r\nhello" + ok + empty, Want: "refused"},
-		Case{Name: "a switch that nobody asked for", Answer: "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n", Hangup: true, Want: "refused"}.lenient("101", "net/http leaves it to the caller"),
+		Case{Name: "a switch that nobody asked for", Answer: "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n", Hangup: true, Want: "refused"}.lenient("101", "net/http leaves it to the caller").composed("200", "reverse_proxy answers with nothing, which net/http makes 200"),
 	}
 }
 

@@ -1,0 +1,110 @@
+package upstream
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"net/textproto"
+
+	"github.com/loom-gateway/loom/internal/http1"
+)
+
+// Engines for HTTP/1.1 to the backends. HTTP/2 is always net/http's.
+const (
+	EngineLoom  = "loom"  // internal/http1
+	EngineStock = "stock" // http.Transport
+)
+
+// Engines are the valid values of Settings.Engine.
+func Engines() []string { return []string{EngineLoom, EngineStock} }
+
+// errHTTP2 says that TLS has agreed on HTTP/2, which the own client does not speak.
+var errHTTP2 = errors.New("the backend speaks HTTP/2")
+
+// newClient makes the own HTTP/1.1 client of one endpoint; tlsConfig is nil without TLS.
+func newClient(s Settings, address Address, tlsConfig *tls.Config) *http1.Client {
+	dial := dialer(address, s.Pool.DialTimeout)
+	settings := http1.Settings{
+		Dial:            func(ctx context.Context) (net.Conn, error) { return dial(ctx, "", "") },
+		MaxIdle:         s.Pool.MaxIdlePerEndpoint,
+		MaxConns:        s.Pool.MaxPerEndpoint,
+		IdleTimeout:     s.Pool.IdleTimeout,
+		ContinueTimeout: continueTimeout,
+		MaxHeaderBytes:  int(s.MaxResponseHeader),
+	}
+	if tlsConfig != nil {
+		config := tlsConfig.Clone()
+		config.NextProtos = []string{"h2", "http/1.1"}
+		if config.ServerName == "" {
+			config.ServerName = address.Host
+		}
+		settings.Dial = func(ctx context.Context) (net.Conn, error) { return dialTLS(ctx, dial, config, s) }
+	}
+	return http1.New(settings)
+}
+
+func dialTLS(ctx context.Context, dial dialFunc, config *tls.Config, s Settings) (net.Conn, error) {
+	conn, err := dial(ctx, "", "")
+	if err != nil {
+		return nil, err
+	}
+	secure := tls.Client(conn, config)
+	ctx, cancel := context.WithTimeout(ctx, s.Pool.DialTimeout)
+	defer cancel()
+	if err = secure.HandshakeContext(ctx); err == nil && secure.ConnectionState().NegotiatedProtocol == "h2" {
+		err = errHTTP2
+	}
+	if err != nil {
+		_ = conn.Close()
+		return nil, err
+	}
+	return secure, nil
+}
+
+// carry sends the request with the engine that fits.
+func (e *Endpoint) carry(req *http.Request, inform http1.Informational) (*http.Response, error) {
+	if !e.ownClient(req) {
+		return e.stock(req).RoundTrip(traced(e.direct(req), inform))
+	}
+	do := e.client.Do
+	if inform == nil {
+		do = func(req *http.Request, _ http1.Informational) (*http.Response, error) { return e.client.RoundTrip(req) }
+	}
+	res, err := do(req, inform)
+	if errors.Is(err, errHTTP2) { // nothing was sent; from now on net/http asks at once
+		e.http2.Store(true)
+		return e.transport.RoundTrip(traced(e.direct(req), inform))
+	}
+	return res, err
+}
+
+// ownClient reports whether the request goes over HTTP/1.1 by the own client.
+func (e *Endpoint) ownClient(req *http.Request) bool {
+	if e.client == nil || e.http2.Load() || req.Method == http.MethodConnect || req.Host == "" {
+		return false // without a Host it is the URL that net/http directs
+	}
+	return !e.cleartextHTTP2 || asksUpgrade(req)
+}
+
+// stock is the http.Transport for a request: HTTP/2 knows no upgrades.
+func (e *Endpoint) stock(req *http.Request) *http.Transport {
+	if e.upgrades != nil && asksUpgrade(req) {
+		return e.upgrades
+	}
+	return e.transport
+}
+
+func asksUpgrade(req *http.Request) bool { return len(req.Header["Upgrade"]) > 0 }
+
+// traced has net/http tell of informational responses.
+func traced(req *http.Request, inform http1.Informational) *http.Request {
+	if inform == nil {
+		return req
+	}
+	return req.WithContext(httptrace.WithClientTrace(req.Context(), &httptrace.ClientTrace{
+		Got1xxResponse: func(code int, header textproto.MIMEHeader) error { return inform(code, http.Header(header)) },
+	}))
+}
