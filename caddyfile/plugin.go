@@ -51,6 +51,11 @@ import (
 //		skip_own_local_reply
 //		allow {
 //			functions <name>...
+//			upstreams none|<name>...
+//			headers {
+//				read  none|<name>...
+//				write none|<name>...
+//			}
 //			addresses <host:port>...
 //		}
 //	}
@@ -162,8 +167,24 @@ func readAllow(d *caddyfile.Dispenser, p *gateway.Plugin) error {
 	p.Allow = &gateway.PluginAllow{}
 	b := block{
 		owner: "allow",
-		words: map[string]reader{"functions": list(&p.Allow.Functions), "addresses": list(&p.Allow.Addresses)},
-		many:  []string{"functions", "addresses"},
+		words: map[string]reader{
+			"functions": list(&p.Allow.Functions), "addresses": list(&p.Allow.Addresses), "upstreams": listOrNone(&p.Allow.Upstreams),
+			"headers": func(d *caddyfile.Dispenser) error { return readAllowedHeaders(d, p.Allow) },
+		},
+		many: []string{"functions", "addresses", "upstreams"},
+	}
+	return b.read(d)
+}
+
+func readAllowedHeaders(d *caddyfile.Dispenser, a *gateway.PluginAllow) error {
+	if d.NextArg() {
+		return d.Errf("headers takes no value, only a block")
+	}
+	a.Headers = &gateway.PluginHeaders{}
+	b := block{
+		owner: "headers",
+		words: map[string]reader{"read": listOrNone(&a.Headers.Read), "write": listOrNone(&a.Headers.Write)},
+		many:  []string{"read", "write"},
 	}
 	return b.read(d)
 }

@@ -60,6 +60,19 @@ func list(into *[]string) reader {
 	}
 }
 
+// listOrNone is list for what may be forbidden altogether: the word none alone is an empty list.
+func listOrNone(into *[]string) reader {
+	return func(d *caddyfile.Dispenser) error {
+		if err := list(into)(d); err != nil {
+			return err
+		}
+		if len(*into) == 1 && (*into)[0] == "none" {
+			*into = []string{}
+		}
+		return nil
+	}
+}
+
 // pairs reads a name and its value, and adds them to those that are there.
 func pairs(into *map[string]string) reader {
 	return func(d *caddyfile.Dispenser) error {

@@ -139,7 +139,10 @@ func (c *converter) plugin(p *Plugin) *gateway.Plugin {
 		SkipOwnLocalReply: p.SkipOwnLocalReply, TickMode: p.TickMode,
 	}
 	if a := p.Allow; a != nil {
-		out.Allow = &gateway.PluginAllow{Functions: a.Functions, Addresses: a.Addresses}
+		out.Allow = &gateway.PluginAllow{Functions: a.Functions, Upstreams: a.Upstreams, Addresses: a.Addresses}
+		if h := a.Headers; h != nil {
+			out.Allow.Headers = &gateway.PluginHeaders{Read: h.Read, Write: h.Write}
+		}
 	}
 	if p.Path == "" {
 		out.Bundled = p.Name

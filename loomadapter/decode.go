@@ -199,6 +199,7 @@ func (d *decoder) list(node *yaml.Node, v reflect.Value, at Pos) {
 		d.errorf(at, "write a list here (`- …` lines or [a, b]), not %s", kindName(node))
 		return
 	}
+	v.Set(reflect.MakeSlice(v.Type(), 0, len(node.Content))) // an empty list is not the same as none
 	for i, item := range node.Content {
 		element := reflect.New(v.Type().Elem()).Elem()
 		d.value(item, element, Pos{Line: item.Line, Path: fmt.Sprintf("%s[%d]", at.Path, i)})

@@ -221,9 +221,18 @@ type Plugin struct {
 
 // Allow narrows or widens what a plugin may do.
 type Allow struct {
-	Pos       Pos        `yaml:"-"`
-	Functions StringList `yaml:"functions" doc:"Hostcalls, WASI functions and callbacks that the plugin may use, by the ABI's names. Default: all."`
-	Addresses StringList `yaml:"addresses" doc:"host:port that the plugin may call besides the upstreams. Default: none."`
+	Pos       Pos             `yaml:"-"`
+	Functions StringList      `yaml:"functions" doc:"Hostcalls, WASI functions and callbacks that the plugin may use, by the ABI's names. Default: all."`
+	Upstreams StringList      `yaml:"upstreams" doc:"Upstreams that the plugin may call; an empty list is none. Default: all."`
+	Headers   *AllowedHeaders `yaml:"headers" doc:"Headers that the plugin may read and change."`
+	Addresses StringList      `yaml:"addresses" doc:"host:port that the plugin may call besides the upstreams. Default: none."`
+}
+
+// AllowedHeaders are names of headers; one that ends in * stands for all that begin so.
+type AllowedHeaders struct {
+	Pos   Pos        `yaml:"-"`
+	Read  StringList `yaml:"read" doc:"What the plugin sees, such as x-user or x-*; an empty list is nothing. Default: all."`
+	Write StringList `yaml:"write" doc:"What it may add, change and remove; an empty list is nothing. Default: all."`
 }
 
 // Limits bound a plugin.

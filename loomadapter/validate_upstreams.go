@@ -105,6 +105,9 @@ func (v *validator) plugins() {
 			for _, address := range p.Allow.Addresses {
 				v.address(address, p.Allow.Pos.key("addresses"), false)
 			}
+			for _, u := range p.Allow.Upstreams {
+				v.reference("upstream", u, v.upstreamNames(), p.Allow.Pos.key("upstreams"))
+			}
 		}
 	}
 }

@@ -27,8 +27,10 @@ type Lookup func(name string) (*upstream.Upstream, error)
 type Caller struct {
 	lookup atomic.Pointer[Lookup]
 	direct direct
-	redis  redisServices
-	jobs   sync.WaitGroup
+	// upstreams are those that the plugin may call; nil: all.
+	upstreams []string
+	redis     redisServices
+	jobs      sync.WaitGroup
 
 	mu      sync.Mutex
 	started bool

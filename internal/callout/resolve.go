@@ -24,7 +24,7 @@ func (c *Caller) find(name string, secure bool, plain string) (*upstream.Upstrea
 	}
 	u, err := (*lookup)(name)
 	if err == nil {
-		return u, nil
+		return c.permit(name, u)
 	}
 	target, ok := parseTarget(name)
 	if !ok {
@@ -33,11 +33,19 @@ func (c *Caller) find(name string, secure bool, plain string) (*upstream.Upstrea
 	if target.service != "" {
 		for _, alias := range []string{target.service, strings.TrimSuffix(target.service, "."+target.registry)} {
 			if u, err := (*lookup)(alias); err == nil {
-				return u, nil
+				return c.permit(alias, u)
 			}
 		}
 	}
 	return c.direct.find(name, target, secure, plain)
+}
+
+// permit refuses an upstream that the plugin may not call.
+func (c *Caller) permit(name string, u *upstream.Upstream) (*upstream.Upstream, error) {
+	if c.upstreams == nil || slices.Contains(c.upstreams, name) {
+		return u, nil
+	}
+	return nil, fmt.Errorf("%w %q: %w: the plugin's allow.upstreams does not list it", proxywasm.ErrUnknownUpstream, name, proxywasm.ErrDenied)
 }
 
 // target is an address that a plugin names instead of an upstream.
@@ -96,8 +104,10 @@ type direct struct {
 	opened map[string]*upstream.Upstream // by protocol and address
 }
 
-// Allow sets the addresses (host:port) that may be called directly. It must be called before the first call.
-func (c *Caller) Allow(addresses []string) {
+// Allow sets the upstreams that may be called, all with nil, and the addresses (host:port) that may be called directly. It must be
+// called before the first call.
+func (c *Caller) Allow(upstreams, addresses []string) {
+	c.upstreams = upstreams
 	for _, a := range addresses {
 		c.direct.allowed = append(c.direct.allowed, strings.ToLower(a))
 	}
@@ -105,8 +115,8 @@ func (c *Caller) Allow(addresses []string) {
 
 func (d *direct) find(name string, t target, secure bool, plain string) (*upstream.Upstream, error) {
 	if !slices.Contains(d.allowed, t.address) {
-		return nil, fmt.Errorf("%w %q: the config has no upstream of that name, and %s is not among the plugin's allow.addresses",
-			proxywasm.ErrUnknownUpstream, name, t.address)
+		return nil, fmt.Errorf("%w %q: %w: the config has no upstream of that name, and %s is not among the plugin's allow.addresses",
+			proxywasm.ErrUnknownUpstream, name, proxywasm.ErrDenied, t.address)
 	}
 	protocol := plain
 	if secure || t.secure {

@@ -42,7 +42,7 @@ func TestParseTarget(t *testing.T) {
 // One address has one set of connections for each protocol, and a plugin has only those that it is allowed.
 func TestDirectAddresses(t *testing.T) {
 	c := newCaller(t)
-	c.Allow([]string{"Auth.test:8080"})
+	c.Allow(nil, []string{"Auth.test:8080"})
 	plain, err := c.find("auth.test:8080", false, upstream.HTTP)
 	if err != nil {
 		t.Fatal(err)

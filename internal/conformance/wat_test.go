@@ -17,7 +17,7 @@ const (
 	exitNoToolchain = 3
 )
 
-// TestRawGuests builds the guests of testdata again: the committed modules are what their texts say.
+// TestRawGuests builds the guests in text again, those of other packages too: the committed modules are what their texts say.
 func TestRawGuests(t *testing.T) {
 	needTool(t, assembler)
 	texts, err := filepath.Glob("../*/testdata/*.wat")

@@ -32,17 +32,25 @@ type gateway struct {
 	errors chan error
 }
 
-// serve starts a gateway. The script is the probe's; see plugins/probe.
-func serve(t *testing.T, script string, next http.HandlerFunc, change ...func(*plugin.Spec)) *gateway {
+// probeWith is the probe with some settings changed.
+func probeWith(t *testing.T, change ...func(*plugin.Spec)) plugin.Spec {
 	t.Helper()
 	code, err := os.ReadFile("../../plugins/probe/probe.wasm")
 	if err != nil {
 		t.Fatal(err)
 	}
-	spec := plugin.Spec{Name: "probe", Code: code, Config: script, Instances: 1}
+	spec := plugin.Spec{Name: "probe", Code: code, Instances: 1}
 	for _, c := range change {
 		c(&spec)
 	}
+	return spec
+}
+
+// serve starts a gateway. The script is the probe's; see plugins/probe.
+func serve(t *testing.T, script string, next http.HandlerFunc, change ...func(*plugin.Spec)) *gateway {
+	t.Helper()
+	spec := probeWith(t, change...)
+	spec.Config = script
 	core, logs := observer.New(zap.DebugLevel)
 	p, err := plugin.Open(context.Background(), spec, plugin.Deps{Shared: shared.NewStore(), Log: zap.New(core)})
 	if err != nil {

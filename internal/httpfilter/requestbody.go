@@ -3,6 +3,7 @@ package httpfilter
 import (
 	"errors"
 	"io"
+	"maps"
 	"net/http"
 	"sync/atomic"
 
@@ -152,7 +153,7 @@ func (b *requestBody) show() error {
 
 func (b *requestBody) data(eos bool) error {
 	x := b.exchange
-	before := x.bodySnapshot(&x.input)
+	before, trailers := x.bodySnapshot(&x.input), copyTrailers(x.request.Trailer)
 	x.lastRequestBody = eos
 	v := x.stream.RequestBody(x.input.Len(), eos)
 	if err := x.outcomeOf(v); err != nil {
@@ -160,6 +161,7 @@ func (b *requestBody) data(eos bool) error {
 	}
 	if !x.active() {
 		x.input.Restore(before)
+		x.restoreTrailers(trailers)
 		return b.release()
 	}
 	return b.settle(v, eos)
@@ -190,11 +192,30 @@ func (b *requestBody) settle(v proxywasm.Verdict, eos bool) error {
 
 func (b *requestBody) trailers() error {
 	x := b.exchange
+	before := copyTrailers(x.request.Trailer)
 	v := x.stream.RequestTrailers(count(x.request.Trailer))
-	if err := x.outcomeOf(v); err != nil || !v.Paused() {
-		return err
+	err := x.outcomeOf(v)
+	if err == nil && v.Paused() {
+		err = x.wait(abi.OnRequestTrailers)
 	}
-	return x.wait(abi.OnRequestTrailers)
+	if !x.active() {
+		x.restoreTrailers(before)
+	}
+	return err
+}
+
+// copyTrailers keeps what there is of trailers, which is mostly nothing.
+func copyTrailers(h http.Header) http.Header {
+	if len(h) == 0 {
+		return nil
+	}
+	return h.Clone()
+}
+
+// restoreTrailers takes back what a plugin that has failed did to the trailers, in the map that the next handler has.
+func (x *exchange) restoreTrailers(before http.Header) {
+	clear(x.request.Trailer)
+	maps.Copy(x.request.Trailer, before)
 }
 
 // release lets the buffer through.

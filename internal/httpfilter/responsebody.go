@@ -12,7 +12,7 @@ import (
 // data runs on_response_body on what is in the buffer. It reports whether the plugin holds it and waits for more.
 func (w *responseWriter) data(eos bool) (held bool, err error) {
 	x := w.exchange
-	before := x.bodySnapshot(&w.output)
+	before, trailers := x.bodySnapshot(&w.output), copyTrailers(w.trailers)
 	x.lastResponseBody = eos
 	v := x.stream.ResponseBody(w.output.Len(), eos)
 	if err := w.outcomeOf(v); err != nil {
@@ -20,6 +20,7 @@ func (w *responseWriter) data(eos bool) (held bool, err error) {
 	}
 	if !x.active() {
 		w.output.Restore(before)
+		w.trailers = trailers
 		return false, w.release(eos)
 	}
 	return w.settle(v, eos)

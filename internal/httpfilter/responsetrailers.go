@@ -41,7 +41,7 @@ func (w *responseWriter) collectTrailers() {
 // runTrailers runs on_response_trailers.
 func (w *responseWriter) runTrailers() error {
 	x := w.exchange
-	before := w.trailers.Clone()
+	before := copyTrailers(w.trailers)
 	v := x.stream.ResponseTrailers(count(w.trailers))
 	err := w.outcomeOf(v)
 	if err == nil && v.Paused() {

@@ -85,7 +85,7 @@ func Open(ctx context.Context, s Spec, d Deps) (*Plugin, error) {
 	p.guestLog = newGuestLog(&p.log, s)
 	p.foreign.plugin = s.Name
 	p.SetForeign(d.Foreign)
-	p.calls.Allow(s.Allow.Addresses)
+	p.calls.Allow(s.Allow.Upstreams, s.Allow.Addresses)
 	p.SetUpstreams(d.Upstreams)
 	if err := p.open(ctx, d.Code); err != nil {
 		p.free()
@@ -103,7 +103,7 @@ func (p *Plugin) open(ctx context.Context, code *Code) error {
 		Name: p.spec.Name, Limits: p.spec.Limits, Callbacks: callbacks,
 		AllowOnHeadersStopIteration: p.spec.AllowOnHeadersStopIteration, Profile: p.spec.Profile,
 		AllowMissingABIVersion: p.spec.AllowMissingABIVersion, StubUnknownImports: p.spec.StubUnknownImports,
-		Functions: p.spec.Allow.Functions,
+		Functions: p.spec.Allow.Functions, Headers: p.spec.Allow.Headers,
 	})
 	if trouble := code.Troubles(); trouble != nil {
 		p.log.get().Warn("compiled plugins cannot be kept as they should", zap.Error(trouble))

@@ -102,6 +102,10 @@ func TickModes() []string { return []string{string(TickAll), string(TickLeader)}
 type Allow struct {
 	// Functions that the plugin may use, see proxywasm.Options. Empty: all.
 	Functions []string
+	// Upstreams that the plugin may call, by name. Nil: all.
+	Upstreams []string
+	// Headers that the plugin may read and change. Default: all.
+	Headers proxywasm.HeaderAccess
 	// Addresses (host:port) that the plugin may call without an upstream of that name. Empty: none.
 	Addresses []string
 }

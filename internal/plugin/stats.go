@@ -30,6 +30,8 @@ type Stats struct {
 	Cost proxywasm.Cost
 	// LimitHits are how often a limit took effect.
 	LimitHits LimitHits
+	// Denials are how often the plugin wanted what it may not, by proxywasm.Denied.
+	Denials [4]int64
 }
 
 // LimitHits are how often each limit of a plugin took effect.
@@ -48,6 +50,7 @@ func (p *Plugin) Stats() Stats {
 	}
 	s.Breaker, _, _ = p.breaker.current(time.Now())
 	s.BreakerOpenings, s.BreakerRefusals = p.breaker.openings.Load(), p.breaker.refused.Load()
+	s.Denials = p.module.Denials()
 	s.Cost, s.Memory = p.costs.sum()
 	s.LimitHits = LimitHits{
 		CallTimeout: int64(s.Cost.CallTimeouts), Calls: int64(s.Cost.CallsRefused), Body: p.counts.bodyHits.Load(),

@@ -26,6 +26,7 @@ type openCall struct {
 	grpc   GRPCStream // nil for everything but a gRPC stream
 	// observed follows the call; nil: nobody does.
 	observed ObservedCall
+	kind     CallKind // set only for observed
 }
 
 // answer is what a callback about a call may read while it runs.
@@ -158,6 +159,9 @@ func (in *Instance) dropCalls(pc *PluginContext) {
 // refuseCall finds the status of a call that was not made; unknown is the one for an unknown upstream.
 func (in *Instance) refuseCall(err error, unknown abi.Status) abi.Status {
 	status, reason := abi.StatusInternalFailure, "the call was not made"
+	if errors.Is(err, ErrDenied) {
+		in.deny(DeniedUpstream)
+	}
 	switch {
 	case errors.Is(err, ErrUnknownUpstream):
 		status, reason = unknown, "the plugin may not call that"

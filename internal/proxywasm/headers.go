@@ -15,7 +15,7 @@ func (in *Instance) headerMap(t abi.MapType) (m HeaderMap, writable bool, status
 		return nil, false, abi.StatusOK
 	}
 	m, writable = in.effective.stream.ex.Headers(t)
-	return m, writable, abi.StatusOK
+	return in.guard(m), writable, abi.StatusOK
 }
 
 // change finds a map to write to. Writes to a map that cannot be changed any more are dropped with OK and a log
@@ -122,7 +122,7 @@ func (in *Instance) putHeader(p params, put func(m HeaderMap, name, value []byte
 	}
 	m, status := in.change(p)
 	if m != nil {
-		in.leftOut(put(m, name, value))
+		in.leftOutAbout(put(m, name, value), name)
 	}
 	return status
 }
@@ -134,7 +134,7 @@ func (in *Instance) removeHeaderMapValue(p params) abi.Status {
 	}
 	m, status := in.change(p)
 	if m != nil {
-		in.leftOut(m.Remove(name))
+		in.leftOutAbout(m.Remove(name), name)
 	}
 	return status
 }
@@ -143,6 +143,13 @@ func (in *Instance) removeHeaderMapValue(p params) abi.Status {
 func (in *Instance) leftOut(refused string) {
 	if refused != "" {
 		in.omit(refused)
+	}
+}
+
+// leftOutAbout is leftOut for one header.
+func (in *Instance) leftOutAbout(refused string, name []byte) {
+	if refused != "" {
+		_ = in.refuseAbout(abi.StatusOK, refused, name)
 	}
 }
 

@@ -34,6 +34,8 @@ type Options struct {
 	// Functions are the hostcalls, WASI functions and callbacks that the plugin may use, by the names of the ABI;
 	// empty permits all. A hostcall that is not permitted answers INTERNAL_FAILURE, a callback is not called.
 	Functions []string
+	// Headers that the plugin may read and change. Default: all.
+	Headers HeaderAccess
 }
 
 // Module is a compiled plugin. It has a wazero runtime of its own, since the memory limit and the linked
@@ -48,6 +50,8 @@ type Module struct {
 	expressions expression.Compiler
 	callable    [7]bool // by abi.Callback: exported and permitted
 	refusals    refusals
+	access      *access // nil: all headers
+	denials     denials
 }
 
 // Compile checks, compiles and links a module. The error is one sentence that says why the module cannot
@@ -94,6 +98,9 @@ func (m *Module) load(ctx context.Context, code []byte) (err error) {
 		return fmt.Errorf("compiling the module: %w", explainCompile(err))
 	}
 	if err := checkFunctions(m.options.Functions); err != nil {
+		return err
+	}
+	if m.access, err = newAccess(m.options.Headers); err != nil {
 		return err
 	}
 	m.info.read(m.compiled, m.options)

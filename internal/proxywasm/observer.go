@@ -1,7 +1,9 @@
 package proxywasm
 
 import (
+	"cmp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -57,6 +59,7 @@ func (c *openCall) observe(kind CallKind, upstream string, headers []abi.Pair) [
 	if c.stream == nil || c.stream.observer == nil {
 		return headers
 	}
+	c.kind = kind
 	if c.observed = c.stream.observer.Calling(kind, upstream); c.observed == nil {
 		return headers
 	}
@@ -81,9 +84,15 @@ func (c *openCall) endedWith(a answer) {
 	if c.observed == nil {
 		return
 	}
-	status := ""
-	if a.headersType == abi.MapHTTPCallResponseHeaders && a.headers != nil {
+	status, failure := "", a.message
+	switch {
+	case c.kind == KindHTTP && a.headers != nil:
 		status, _ = a.headers.Get([]byte(":status"))
+	case c.kind == KindGRPC:
+		status = strconv.Itoa(int(a.code))
+		if a.code != 0 {
+			failure = cmp.Or(failure, "gRPC status "+status)
+		}
 	}
-	c.ended(status, a.message)
+	c.ended(status, failure)
 }

@@ -61,8 +61,12 @@ func (m *Module) permits(name string) bool {
 
 // denied answers a hostcall that the plugin may not use.
 func (in *Instance) denied(params) abi.Status {
+	in.deny(DeniedFunction)
 	return in.refuse(abi.StatusInternalFailure, "the plugin may not use it: the plugin's allow.functions does not list it")
 }
 
 // wasiDenied answers a WASI function that the plugin may not use.
-func (in *Instance) wasiDenied(params) uint32 { return wasiNotCapable }
+func (in *Instance) wasiDenied(params) uint32 {
+	in.deny(DeniedFunction)
+	return wasiNotCapable
+}

@@ -34,6 +34,9 @@ func (in *Instance) property(path abi.PropertyPath) ([]byte, abi.Status) {
 	}
 	in.scratch = in.scratch[:0]
 	at := in.effective
+	if !in.propertyAllowed(path) {
+		return nil, abi.StatusNotFound
+	}
 	if value, ok := in.pluginProperty(path); ok {
 		return value, abi.StatusOK
 	}
@@ -44,6 +47,7 @@ func (in *Instance) property(path abi.PropertyPath) ([]byte, abi.Status) {
 		value, status := at.stream.ex.Property(path, in.scratch)
 		if status == abi.StatusOK {
 			in.scratch = value
+			value = in.readableMap(path, value)
 		}
 		return value, status
 	}

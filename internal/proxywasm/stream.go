@@ -125,6 +125,7 @@ func (s *Stream) run(c abi.Callback, size int, endOfStream bool) Verdict {
 
 func (s *Stream) invoke(c abi.Callback, size int, endOfStream bool) Verdict {
 	in, profile := s.in, s.in.module.options.Profile
+	size = s.visiblePairs(c, size)
 	if isHeaders(c) {
 		size, endOfStream = profile.headerCount(size), profile.headersEndStream(endOfStream)
 	}

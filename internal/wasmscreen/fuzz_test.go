@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/tetratelabs/wazero"
+
+	"github.com/loom-gateway/loom/internal/wasmscreen/wasmtest"
 )
 
 // FuzzScreen holds what the screen says against the compiler: what is malformed for one is so for the other.
@@ -17,11 +19,11 @@ func FuzzScreen(f *testing.F) {
 			f.Add(code)
 		}
 	}
-	f.Add(switchBomb(10))
-	f.Add(loopBomb(2, 3))
-	f.Add(tables(1, []byte{1, 1, 10}))
-	f.Add(named(listed([]byte{0, 1, 'f'})))
-	f.Add(function([]byte{0}, []byte{opVector, vecConst}, make([]byte, 16), []byte{opDrop, opMisc, 11, 0}))
+	f.Add(wasmtest.SwitchBomb(10))
+	f.Add(wasmtest.LoopBomb(2, 3))
+	f.Add(wasmtest.Tables(1, []byte{1, 1, 10}))
+	f.Add(wasmtest.Named(wasmtest.Listed([]byte{0, 1, 'f'})))
+	f.Add(wasmtest.Function([]byte{0}, []byte{opVector, vecConst}, make([]byte, 16), []byte{opDrop, opMisc, 11, 0}))
 	limits := DefaultLimits()
 	limits.TableEntries, limits.BodyLocals = 1000, 1000
 	f.Fuzz(func(t *testing.T, code []byte) {

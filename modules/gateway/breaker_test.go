@@ -120,3 +120,11 @@ func TestBreakerBelowZero(t *testing.T) {
 		}
 	}
 }
+
+func TestAllowedUpstreamsAreKnown(t *testing.T) {
+	t.Parallel()
+	config := strings.Replace(costly(t, `"allow": {"upstreams": ["autth"]}`), `"plugins": {`, `"upstreams": {"auth": {"endpoints": [{"address": "127.0.0.1:1"}]}}, "plugins": {`, 1)
+	if _, err := moduletest.TryProvision(t, config); err == nil || !strings.Contains(err.Error(), `unknown upstream "autth": did you mean "auth"?`) {
+		t.Errorf("error %v", err)
+	}
+}

@@ -153,9 +153,26 @@ type PluginAllow struct {
 	// (`proxy_on_request_headers`) by the ABI's names. Default: all.
 	Functions []string `json:"functions,omitempty"`
 
+	// Upstreams of the config that the plugin may call, by name; an empty list is none. Default: all.
+	Upstreams []string `json:"upstreams,omitzero"`
+
+	// Headers that the plugin may read and change. Default: all.
+	Headers *PluginHeaders `json:"headers,omitempty"`
+
 	// Addresses (host:port) that the plugin may call besides the upstreams of the config: as `host:port`, as
 	// `https://host:port`, or in Istio's and Higress' form `outbound|PORT||HOST`. Default: none.
 	Addresses []string `json:"addresses,omitempty"`
+}
+
+// PluginHeaders are the names of headers, trailers and pseudo headers (`:path`) of requests and responses, and of the properties
+// that are the same by another name; a name that ends in `*` stands for all that begin so. An empty list is none. Answers of the
+// plugin's own, and those to its calls, are not meant.
+type PluginHeaders struct {
+	// Read lists what the plugin sees; the rest is absent for it. Default: all.
+	Read []string `json:"read,omitzero"`
+
+	// Write lists what it may add, change and remove; the rest stays as it is, with a warning in the log. Default: all.
+	Write []string `json:"write,omitzero"`
 }
 
 // PluginLimits bound what one plugin may use.

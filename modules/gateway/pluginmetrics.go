@@ -9,9 +9,9 @@ import (
 
 // pluginCollector shows what becomes of the instances of one config's plugins, and what they cost.
 type pluginCollector struct {
-	plugins              *pluginSet
-	metrics              []pluginMetric
-	durations, limitHits *prometheus.Desc
+	plugins                       *pluginSet
+	metrics                       []pluginMetric
+	durations, limitHits, denials *prometheus.Desc
 }
 
 // pluginMetric is one number of a plugin.
@@ -48,6 +48,7 @@ func newPluginCollector(plugins *pluginSet) *pluginCollector {
 			counter("hostcalls_total", "Hostcalls of the plugin.", func(s plugin.Stats) int64 { return int64(s.Cost.Hostcalls) }),
 		},
 		durations: desc("duration_seconds", "Time in callbacks of the plugin, with the hostcalls that they make.", "phase"),
+		denials:   desc("denials_total", "How often the plugin wanted what its permissions leave out.", "allow"),
 		limitHits: desc("limit_hits_total", "How often a limit of the plugin took effect.", "limit"),
 	}
 }
@@ -59,6 +60,7 @@ func (c *pluginCollector) Describe(to chan<- *prometheus.Desc) {
 	}
 	to <- c.durations
 	to <- c.limitHits
+	to <- c.denials
 }
 
 // Collect implements prometheus.Collector.
@@ -71,6 +73,9 @@ func (c *pluginCollector) Collect(to chan<- prometheus.Metric) {
 			to <- prometheus.MustNewConstMetric(m.desc, m.kind, float64(m.value(stats)), name)
 		}
 		c.collectLimits(to, name, stats.LimitHits)
+		for d, n := range stats.Denials {
+			to <- prometheus.MustNewConstMetric(c.denials, prometheus.CounterValue, float64(n), name, proxywasm.Denied(d).String())
+		}
 		c.collectDurations(to, name, stats.Cost)
 	}
 }

@@ -87,6 +87,9 @@ func (a *App) provisionPlugins(ctx caddy.Context) error {
 	if a.plugins.watch, err = breakerEvents(ctx); err != nil {
 		return err
 	}
+	if err := a.checkAllowedUpstreams(); err != nil {
+		return err
+	}
 	var problems []error
 	for _, name := range sortedNames(a.Plugins) {
 		if _, err := a.plugins.open(name, a.Plugins[name]); err != nil {

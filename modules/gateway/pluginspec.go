@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/loom-gateway/loom/internal/nearest"
 	"github.com/loom-gateway/loom/internal/plugin"
 	"github.com/loom-gateway/loom/internal/proxywasm"
 	"github.com/loom-gateway/loom/internal/upstream"
@@ -38,7 +39,7 @@ func (p *Plugin) spec(name string) (plugin.Spec, error) {
 		StubUnknownImports: p.UnknownImports == stubImports,
 	}
 	if p.Allow != nil {
-		s.Allow = plugin.Allow{Functions: p.Allow.Functions, Addresses: p.Allow.Addresses}
+		s.Allow = p.Allow.spec()
 		if err := checkDirect(p.Allow.Addresses); err != nil {
 			return s, err
 		}
@@ -62,6 +63,37 @@ func (p *Plugin) spec(name string) (plugin.Spec, error) {
 	}
 	s.Breaker, err = p.CircuitBreaker.spec()
 	return s, err
+}
+
+func (a *PluginAllow) spec() plugin.Allow {
+	s := plugin.Allow{Functions: a.Functions, Upstreams: a.Upstreams, Addresses: a.Addresses}
+	if h := a.Headers; h != nil {
+		s.Headers = proxywasm.HeaderAccess{Read: h.Read, Write: h.Write}
+	}
+	return s
+}
+
+// checkAllowedUpstreams refuses a name that no upstream has: a list that permits nothing by mistake is hard to find later.
+func (a *App) checkAllowedUpstreams() error {
+	var problems []error
+	for _, name := range sortedNames(a.Plugins) {
+		p := a.Plugins[name]
+		if p == nil || p.Allow == nil {
+			continue
+		}
+		for _, u := range p.Allow.Upstreams {
+			if a.Upstreams[u] != nil {
+				continue
+			}
+			known := sortedNames(a.Upstreams)
+			if meant := nearest.Word(u, known); meant != "" {
+				problems = append(problems, fmt.Errorf("plugin %q: allow.upstreams: unknown upstream %q: did you mean %q?", name, u, meant))
+				continue
+			}
+			problems = append(problems, fmt.Errorf("plugin %q: allow.upstreams: unknown upstream %q: write one of %q", name, u, known))
+		}
+	}
+	return errors.Join(problems...)
 }
 
 func (b *PluginBreaker) spec() (plugin.Breaker, error) {

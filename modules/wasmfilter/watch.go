@@ -30,9 +30,9 @@ func (h *Handler) admits(r *http.Request) bool {
 	if asked == "" || h.gate == nil {
 		return false
 	}
-	sent := debuggate.Request{Peer: r.RemoteAddr, Method: r.Method, Host: r.Host, URI: r.RequestURI}
+	sent := debuggate.Request{Peer: r.RemoteAddr, Method: r.Method, Host: r.Host, URI: r.URL.RequestURI()}
 	if original, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok {
-		sent.Method, sent.Host, sent.URI = original.Method, original.Host, original.RequestURI
+		sent.Peer, sent.Method, sent.URI = original.RemoteAddr, original.Method, original.URL.RequestURI()
 	}
 	if err := h.gate.Admit(asked, sent, time.Now()); err != nil {
 		h.log.Debug("ignoring a request for a report on plugins", zap.String("header", debuggate.Header), zap.Error(err))

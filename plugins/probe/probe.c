@@ -7,7 +7,15 @@
 static u8 arena[1 << 20];
 static u32 arena_n;
 
+#ifdef HOSTILE
+static u32 allocator, turn;
+static void *hostile_allocate(u32 size);
+#endif
+
 EXPORT(proxy_on_memory_allocate) void *proxy_on_memory_allocate(u32 size) {
+#ifdef HOSTILE
+  if (allocator) return hostile_allocate(size);
+#endif
   u32 at = (arena_n + 7) & ~7u;
   if (size > sizeof arena - at) return 0;
   arena_n = at + size;
@@ -86,6 +94,9 @@ static str variable(str w) {
   else if (is(w, "$token")) v = var.token;
   else if (is(w, "$id")) v = var.id;
   else if (is(w, "$cas")) v = var.cas;
+#ifdef HOSTILE
+  else if (is(w, "$turn")) v = turn;
+#endif
   else return w;
   u8 *d = digits[turn++ & 7];
   u32 n = 12;
@@ -486,15 +497,31 @@ static int hostile_command(str c) {
   return 1;
 }
 
+#ifdef HOSTILE
+#include "../probe-hostile/hostile.h"
+#else
+static void flow_begin(void) {}
+static int flow_command(str c, u32 *i) {
+  (void)c, (void)i;
+  return 0;
+}
+static int attack_command(str c) {
+  (void)c;
+  return 0;
+}
+#endif
+
 // Runs the commands of one line; returns the value behind `return`, or otherwise.
 static u32 run(str s, u32 otherwise) {
+  flow_begin();
   for (u32 i = 0; i < s.n;) {
     i = read_command(s, i);
     if (!words) continue;
     str c = arg(0);
     if (is(c, "return")) return argn(1);
+    if (flow_command(c, &i)) continue;
     if (header_command(c) || buffer_command(c) || stream_command(c) || call_command(c) || store_command(c) ||
-        metric_command(c) || general_command(c) || raw_command(c) || higress_command(c) || hostile_command(c))
+        metric_command(c) || general_command(c) || raw_command(c) || higress_command(c) || hostile_command(c) || attack_command(c))
       continue;
     done(999); // an unknown command shows in the log
   }

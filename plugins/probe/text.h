@@ -52,7 +52,11 @@ static void line_begin(const char *s) {
   puts_(s);
 }
 
-static void line_end(void) { proxy_log(2, line, line_n); }
+static u32 quiet; // keeps lines back that would fill the log
+
+static void line_end(void) {
+  if (!quiet) proxy_log(2, line, line_n);
+}
 
 static int hex_of(u8 c) {
   if (c >= '0' && c <= '9') return c - '0';

@@ -1,0 +1,7 @@
+;; The start section never ends.
+(module
+  (memory (export "memory") 1)
+  (func (export "proxy_abi_version_0_2_1"))
+  (func (export "proxy_on_memory_allocate") (param i32) (result i32) (i32.const 1024))
+  (func $begin (loop $again (br $again)))
+  (start $begin))

@@ -1,0 +1,3 @@
+// The probe with commands that no plugin should have. See README.md.
+#define HOSTILE 1
+#include "../probe/probe.c"
