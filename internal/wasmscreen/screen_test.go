@@ -113,6 +113,8 @@ func TestFeatures(t *testing.T) {
 		"an atomic":         {wasmtest.Function([]byte{0}, []byte{0xfe, 0x03, 0}), "threads"},
 		"a throw":           {wasmtest.Function([]byte{0}, []byte{0x08, 0}), "exception handling"},
 		"a tag section":     {wasmtest.Module(wasmtest.Section(tagSection, []byte{1, 0, 0})), "exceptions"},
+		"a struct":          {wasmtest.Module(wasmtest.Section(typeSection, []byte{1, 0x5f, 0})), "garbage collection"},
+		"a type of garbage": {wasmtest.Module(wasmtest.Section(typeSection, []byte{1, 0x60, 1, 0x6d, 0})), "garbage collection"},
 		"garbage":           {wasmtest.Function([]byte{0}, []byte{0xfb, 0}), "garbage collection"},
 		"a 64-bit memory":   {wasmtest.Module(wasmtest.Section(memorySection, []byte{1, 4, 0})), "64-bit"},
 		"a number too long": {wasmtest.Function([]byte{0}, []byte{opBlock, 0x80, 0x80, 0x80, 0x80, 0x80}), "33 bits"},

@@ -23,7 +23,11 @@ func (s *screener) types() {
 }
 
 func (s *screener) functionType(form byte) {
-	if form != 0x60 {
+	switch form {
+	case 0x60:
+	case 0x4f, 0x50, 0x5e, 0x5f: // subtypes, arrays and structs
+		s.collected(form)
+	default:
 		s.malformed()
 	}
 	arity := 0
@@ -43,9 +47,16 @@ func (s *screener) valueTypeOf(b byte) {
 	case b >= 0x7b && b <= 0x7f, b == 0x70, b == 0x6f, b == 0x69: // numbers, vectors, abstract references
 	case b == nullableReference, b == nonNullableReference:
 		s.s33()
+	case b == 0x68, b >= 0x6a && b <= 0x6e, b >= 0x71 && b <= 0x74:
+		s.collected(b)
 	default:
 		s.malformed()
 	}
+}
+
+// collected refuses what only garbage collection has.
+func (s *screener) collected(kind byte) {
+	s.fail(fmt.Errorf("the module has the type %#x of garbage collection, which Loom does not run: %s", kind, plainAdvice))
 }
 
 func (s *screener) imports() {
