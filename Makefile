@@ -70,10 +70,11 @@ race: guests ## All Go tests under the race detector
 	go test -race -timeout 30m ./...
 
 .PHONY: fuzz
-fuzz: ## Every fuzz target for FUZZTIME (10s)
+fuzz: setup ## Every fuzz target for FUZZTIME (10s), and 500 modules that binaryen makes up
+	RANDOM_MODULES=500 go test ./internal/proxywasm -count=1 -run '^TestRandomModules$$' -v
 	@grep -rn --include='*_test.go' -oE '^func Fuzz[A-Za-z0-9_]+' . | while IFS=: read -r file _ func; do \
 		echo "$$(dirname "$$file") $${func#func }"; \
-		go test "$$(dirname "$$file")" -run '^$$' -fuzz "^$${func#func }$$" -fuzztime $(FUZZTIME); done
+		go test "$$(dirname "$$file")" -run '^$$' -fuzz "^$${func#func }$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1s; done
 
 .PHONY: bench
 bench: ## Go benchmarks; BENCH picks some of them

@@ -41,12 +41,18 @@ func TestMalformedPairs(t *testing.T) {
 func FuzzPairs(f *testing.F) {
 	f.Add(AppendPairs(nil, []Pair{{":path", "/"}, {"a", ""}}))
 	f.Add([]byte("\xff\xff\xff\xff"))
+	f.Add([]byte("\x01\x00\x00\x00\x01\x00\x00\x00\x01\x00\x00\x00a\x00b"))
+	f.Add(bytes.Repeat([]byte{0}, 4+8*3+6))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		pairs, err := DecodePairs(data)
 		if err != nil {
 			return
 		}
-		again, err := DecodePairs(AppendPairs(nil, pairs))
+		wire := AppendPairs(nil, pairs)
+		if len(wire) != PairsSize(pairs) || len(wire) > len(data)+5 { // an empty map, or the last NUL
+			t.Fatalf("%d bytes became %v, which are %d, said to be %d", len(data), pairs, len(wire), PairsSize(pairs))
+		}
+		again, err := DecodePairs(wire)
 		if err != nil || !slices.Equal(pairs, again) {
 			t.Fatalf("%v became %v, %v", pairs, again, err)
 		}
