@@ -19,7 +19,7 @@ import (
 )
 
 // memory prints the resident memory of the process before there is a plugin, with all of them, and after each instance has
-// served a request.
+// served a request. The plugins end with the process.
 func memory(o options) error {
 	guest, err := os.ReadFile(o.guest)
 	if err != nil {
@@ -42,8 +42,6 @@ func memory(o options) error {
 		if err != nil {
 			return err
 		}
-		defer p.Close()
-		defer c.Release()
 		filters = append(filters, httpfilter.New(c, httpfilter.Options{}))
 		for _, in := range p.Snapshot().Instances {
 			linear += int64(in.MemoryBytes)
@@ -91,7 +89,7 @@ func open(s plugin.Spec, d plugin.Deps) (*plugin.Plugin, *plugin.Context, error)
 }
 
 func exchange(f *httpfilter.Filter) error {
-	r := httptest.NewRequest(http.MethodGet, "/", http.NoBody)
+	r := httptest.NewRequestWithContext(context.Background(), http.MethodGet, "/", http.NoBody)
 	return f.ServeHTTP(httptest.NewRecorder(), r, func(w http.ResponseWriter, _ *http.Request) error {
 		_, err := w.Write([]byte("hello"))
 		return err

@@ -126,7 +126,7 @@ func (m *Module) NewInstance(ctx context.Context, c VMConfig, h Host) (*Instance
 }
 
 func (in *Instance) instantiate(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, in.module.options.Limits.StartTimeout)
+	ctx, cancel := context.WithTimeout(withLinearMemory(ctx), in.module.options.Limits.StartTimeout)
 	defer cancel()
 	in.loading = true
 	config := wazero.NewModuleConfig().WithName("").WithStartFunctions()
