@@ -84,6 +84,10 @@ bench: ## Go benchmarks; BENCH picks some of them
 bench-plugins: setup build ## What the same plugin costs in Loom and in a real Envoy, in CPU time per request
 	@go run ./bench/plugins
 
+.PHONY: bench-scale
+bench-scale: ## The memory of many instances, and the time of a first and a second start
+	@go run ./bench/scale
+
 .PHONY: lint
 lint: ## golangci-lint, pinned in .ci/tools/go.mod (its first run builds it: some minutes)
 	$(TOOL) golangci-lint run ./...

@@ -9,7 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
-	"strings"
+	"syscall"
 	"time"
 
 	"go.uber.org/zap"
@@ -37,6 +37,9 @@ func samples() []sample {
 	}
 }
 
+// cost is what a start takes: time, and time of the processor.
+type cost struct{ wall, cpu time.Duration }
+
 // starts prints the time in which the samples are loaded, in processes of their own: with nothing on disk, and with what such
 // a process has left.
 func starts(rounds int) error {
@@ -45,41 +48,51 @@ func starts(rounds int) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	var first, second []time.Duration
+	var first, second []cost
 	for i := range rounds {
 		folder := filepath.Join(dir, strconv.Itoa(i))
-		for _, list := range []*[]time.Duration{&first, &second} {
-			took, err := startProcess(folder)
+		for _, list := range []*[]cost{&first, &second} {
+			c, err := startProcess(folder)
 			if err != nil {
 				return err
 			}
-			*list = append(*list, took)
+			*list = append(*list, c)
 		}
 	}
 	fmt.Printf("\n%d plugins, one instance each, until all are configured; %d starts\n", len(samples()), rounds)
-	for i, list := range [][]time.Duration{first, second} {
-		name := [...]string{"first start", "second start"}[i]
-		slices.Sort(list)
-		fmt.Printf("%-24s median %v, best %v\n", name, list[len(list)/2].Round(100*time.Microsecond), list[0].Round(100*time.Microsecond))
-	}
+	report("first start", first)
+	report("second start", second)
 	return nil
 }
 
-func startProcess(folder string) (time.Duration, error) {
+func report(name string, costs []cost) {
+	var wall, cpu []time.Duration
+	for _, c := range costs {
+		wall, cpu = append(wall, c.wall), append(cpu, c.cpu)
+	}
+	slices.Sort(wall)
+	slices.Sort(cpu)
+	median, tenth := len(costs)/2, 100*time.Microsecond
+	fmt.Printf("%-24s median %v, best %v; of the processor: median %v, best %v\n", name, wall[median].Round(tenth), wall[0].Round(tenth),
+		cpu[median].Round(tenth), cpu[0].Round(tenth))
+}
+
+func startProcess(folder string) (c cost, err error) {
 	self, err := os.Executable()
 	if err != nil {
-		return 0, err
+		return c, err
 	}
 	cmd := exec.CommandContext(context.Background(), self, "-start", folder)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.Output()
 	if err != nil {
-		return 0, err
+		return c, err
 	}
-	return time.ParseDuration(strings.TrimSpace(string(out)))
+	_, err = fmt.Sscan(string(out), &c.wall, &c.cpu)
+	return c, err
 }
 
-// startOnce loads the samples one after the other, as a gateway does, and prints how long that took.
+// startOnce loads the samples one after the other, as a gateway does, and prints how long that took, in nanoseconds.
 func startOnce(folder string) error {
 	specs := make([]plugin.Spec, 0, len(samples()))
 	for _, s := range samples() {
@@ -89,7 +102,7 @@ func startOnce(folder string) error {
 		}
 		specs = append(specs, plugin.Spec{Name: filepath.Base(s.module), Code: code, Config: s.config, Instances: 1})
 	}
-	began := time.Now()
+	began, busy := time.Now(), processorTime()
 	code, err := plugin.NewCode(folder)
 	if err != nil {
 		return err
@@ -100,6 +113,15 @@ func startOnce(folder string) error {
 		_, _, err := open(s, deps)
 		problems = append(problems, err)
 	}
-	fmt.Println(time.Since(began))
+	fmt.Println(time.Since(began).Nanoseconds(), (processorTime() - busy).Nanoseconds())
 	return errors.Join(problems...)
+}
+
+// processorTime is what this process has used of the processor.
+func processorTime() time.Duration {
+	var usage syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
+		return 0
+	}
+	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }
