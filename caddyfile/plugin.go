@@ -30,6 +30,20 @@ import (
 //			start_timeout   <duration>
 //			body            <size>
 //			pause_timeout   <duration>
+//			done_timeout    <duration>
+//			tick_period     <duration>
+//			configuration   <size>
+//			log_rate        <number>
+//			log_line        <size>
+//			metrics         <number>
+//			shared_data     <size>
+//			queue_items     <number>
+//			queue_data      <size>
+//			calls           <number>
+//			request_calls   <number>
+//			request_calls_in_all <number>
+//			call_body       <size>
+//			call_bodies     <size>
 //		}
 //		circuit_breaker {
 //			disabled
@@ -122,12 +136,26 @@ func readLimits(d *caddyfile.Dispenser, p *gateway.Plugin) error {
 	}
 	p.Limits = &gateway.PluginLimits{}
 	b := block{owner: "limits", words: map[string]reader{
-		"memory":          size(&p.Limits.Memory),
-		"call_timeout":    duration(&p.Limits.CallTimeout),
-		"compile_timeout": duration(&p.Limits.CompileTimeout),
-		"start_timeout":   duration(&p.Limits.StartTimeout),
-		"body":            size(&p.Limits.Body),
-		"pause_timeout":   duration(&p.Limits.PauseTimeout),
+		"memory":               size(&p.Limits.Memory),
+		"call_timeout":         duration(&p.Limits.CallTimeout),
+		"compile_timeout":      duration(&p.Limits.CompileTimeout),
+		"start_timeout":        duration(&p.Limits.StartTimeout),
+		"body":                 size(&p.Limits.Body),
+		"pause_timeout":        duration(&p.Limits.PauseTimeout),
+		"done_timeout":         duration(&p.Limits.DoneTimeout),
+		"tick_period":          duration(&p.Limits.TickPeriod),
+		"configuration":        intSize(&p.Limits.Configuration),
+		"log_rate":             number(&p.Limits.LogRate),
+		"log_line":             intSize(&p.Limits.LogLine),
+		"metrics":              number(&p.Limits.Metrics),
+		"shared_data":          intSize(&p.Limits.SharedData),
+		"queue_items":          number(&p.Limits.QueueItems),
+		"queue_data":           intSize(&p.Limits.QueueData),
+		"calls":                number(&p.Limits.Calls),
+		"request_calls":        number(&p.Limits.RequestCalls),
+		"request_calls_in_all": number(&p.Limits.RequestCallsInAll),
+		"call_body":            intSize(&p.Limits.CallBody),
+		"call_bodies":          intSize(&p.Limits.CallBodies),
 	}}
 	return b.read(d)
 }

@@ -29,6 +29,16 @@ func size(into *int64) reader {
 	}, "a size, such as 64MiB")
 }
 
+// intSize is size for what fits the memory.
+func intSize(into *int) reader {
+	return func(d *caddyfile.Dispenser) error {
+		var bytes int64
+		err := size(&bytes)(d)
+		*into = int(bytes)
+		return err
+	}
+}
+
 // duration reads a length of time; days (`d`) are allowed.
 func duration(into *caddy.Duration) reader {
 	return parsed(into, func(value string) (caddy.Duration, error) {

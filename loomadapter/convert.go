@@ -158,6 +158,20 @@ func (c *converter) plugin(p *Plugin) *gateway.Plugin {
 			Memory: int64(l.Memory), CallTimeout: caddy.Duration(l.CallTimeout), StartTimeout: caddy.Duration(l.StartTimeout),
 			CompileTimeout: caddy.Duration(l.CompileTimeout),
 			Body:           int64(l.Body), PauseTimeout: caddy.Duration(l.PauseTimeout),
+			DoneTimeout:       caddy.Duration(l.DoneTimeout),
+			TickPeriod:        caddy.Duration(l.TickPeriod),
+			Configuration:     int(l.Configuration),
+			LogRate:           l.LogRate,
+			LogLine:           int(l.LogLine),
+			Metrics:           l.Metrics,
+			SharedData:        int(l.SharedData),
+			QueueItems:        l.QueueItems,
+			QueueData:         int(l.QueueData),
+			Calls:             l.Calls,
+			RequestCalls:      l.RequestCalls,
+			RequestCallsInAll: l.RequestCallsInAll,
+			CallBody:          int(l.CallBody),
+			CallBodies:        int(l.CallBodies),
 		}
 	}
 	if b := p.CircuitBreaker; b != nil {

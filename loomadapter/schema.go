@@ -237,13 +237,27 @@ type AllowedHeaders struct {
 
 // Limits bound a plugin.
 type Limits struct {
-	Pos            Pos      `yaml:"-"`
-	Memory         Size     `yaml:"memory" doc:"Most memory of one instance, such as 64MiB. Default: 64MiB."`
-	CallTimeout    Duration `yaml:"call_timeout" doc:"Longest time of one callback. Default: 1s."`
-	CompileTimeout Duration `yaml:"compile_timeout" doc:"Longest time to compile the module. Default: 1m."`
-	StartTimeout   Duration `yaml:"start_timeout" doc:"Longest time to start and configure an instance. Default: 10s."`
-	Body           Size     `yaml:"body" doc:"Most that is buffered of one body. Default: 1MiB."`
-	PauseTimeout   Duration `yaml:"pause_timeout" doc:"Longest time that the plugin may hold a request. Default: 30s."`
+	Pos               Pos      `yaml:"-"`
+	Memory            Size     `yaml:"memory" doc:"Most memory of one instance, such as 64MiB. Default: 64MiB."`
+	CallTimeout       Duration `yaml:"call_timeout" doc:"Longest time of one callback. Default: 1s."`
+	CompileTimeout    Duration `yaml:"compile_timeout" doc:"Longest time to compile the module. Default: 1m."`
+	StartTimeout      Duration `yaml:"start_timeout" doc:"Longest time to start and configure an instance. Default: 10s."`
+	Body              Size     `yaml:"body" doc:"Most that is buffered of one body. Default: 1MiB."`
+	PauseTimeout      Duration `yaml:"pause_timeout" doc:"Longest time that the plugin may hold a request. Default: 30s."`
+	DoneTimeout       Duration `yaml:"done_timeout" doc:"Longest time after on_done answered 0, until proxy_done. Default: 10s."`
+	TickPeriod        Duration `yaml:"tick_period" doc:"Shortest period of ticks. Default: 10ms."`
+	Configuration     Size     `yaml:"configuration" doc:"Largest configuration, and VM configuration. Default: 16MiB."`
+	LogRate           int      `yaml:"log_rate" doc:"Lines a second that all instances may log. Default: 1000."`
+	LogLine           Size     `yaml:"log_line" doc:"What is kept of one log line. Default: 16KiB."`
+	Metrics           int      `yaml:"metrics" doc:"Metrics that the plugin may define. Default: 1000."`
+	SharedData        Size     `yaml:"shared_data" doc:"What the shared data of its vm_id may take. Default: 64MiB."`
+	QueueItems        int      `yaml:"queue_items" doc:"Items of one queue. Default: 100000."`
+	QueueData         Size     `yaml:"queue_data" doc:"What all queues of its vm_id may take. Default: 64MiB."`
+	Calls             int      `yaml:"calls" doc:"Calls under way of one instance. Default: 1000."`
+	RequestCalls      int      `yaml:"request_calls" doc:"Calls under way for one request. Default: 100."`
+	RequestCallsInAll int      `yaml:"request_calls_in_all" doc:"Calls for one request, one after the other. Default: 1000."`
+	CallBody          Size     `yaml:"call_body" doc:"What one call may send. Default: 4MiB."`
+	CallBodies        Size     `yaml:"call_bodies" doc:"What all calls under way of one instance may send. Default: 64MiB."`
 }
 
 // PluginBreaker leaves a plugin alone that keeps failing.

@@ -98,6 +98,11 @@ func (v *validator) plugins() {
 			v.errorf(p.Pos, "path is missing: name the .wasm file (bundled in the binary are %s)", strings.Join(plugins.BundledNames(), ", "))
 		}
 		v.notNegative(p.Pos, "instances", p.Instances)
+		if l := p.Limits; l != nil {
+			for key, n := range map[string]int{"log_rate": l.LogRate, "metrics": l.Metrics, "queue_items": l.QueueItems, "calls": l.Calls, "request_calls": l.RequestCalls, "request_calls_in_all": l.RequestCallsInAll} {
+				v.notNegative(l.Pos, key, n)
+			}
+		}
 		if b := p.CircuitBreaker; b != nil {
 			v.notNegative(b.Pos, "failure_threshold", b.FailureThreshold)
 		}

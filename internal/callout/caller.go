@@ -14,10 +14,10 @@ import (
 
 const (
 	// maxTimeout bounds a call whose plugin sets no timeout, or a longer one.
-	maxTimeout = 5 * time.Minute
+	maxTimeout = proxywasm.MaxCallTime
 	// maxBody is the most of a response that is kept for the plugin, in bytes. A larger one is a failed call. It is also
 	// the largest gRPC message, as it is in gRPC's own libraries, and the largest reply of Redis.
-	maxBody = 4 << 20
+	maxBody = proxywasm.MaxAnswer
 )
 
 // Lookup finds an upstream by its name.

@@ -13,11 +13,7 @@ import (
 	"github.com/loom-gateway/loom/internal/proxywasm/abi"
 )
 
-// maxMetrics is how many metrics one plugin may define. What it defines beyond is accepted and counted nowhere: Rust's SDK
-// panics on a refusal, and a plugin that defines one per request must not fill the memory.
-const maxMetrics = 1000
-
-// overflow is the id of everything beyond maxMetrics.
+// overflow is the id of everything beyond the most metrics that a plugin may define: it is accepted and counted nowhere.
 const overflow = 0
 
 // Store holds the metrics of all plugins by the plugins' names, so that instances and reloads share them.
@@ -34,7 +30,7 @@ func (s *Store) Of(plugin string) *Metrics {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.byPlugin[plugin] == nil {
-		s.byPlugin[plugin] = &Metrics{plugin: plugin, ids: map[metricKey]uint32{}, list: make([]*metric, 1)}
+		s.byPlugin[plugin] = &Metrics{plugin: plugin, ids: map[metricKey]uint32{}, list: make([]*metric, 1), most: proxywasm.DefaultLimits().Metrics}
 	}
 	return s.byPlugin[plugin]
 }
@@ -45,6 +41,7 @@ type Metrics struct {
 	mu     sync.RWMutex
 	ids    map[metricKey]uint32
 	list   []*metric // by id; 0 is overflow
+	most   int
 }
 
 // metricKey has the name as the label shows it, so that two names that look alike there are one series and not a page
@@ -61,6 +58,13 @@ type metric struct {
 	histogram prometheus.Histogram
 }
 
+// Limit sets how many metrics the plugin may define. Default: proxywasm.DefaultLimits.
+func (m *Metrics) Limit(most int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.most = most
+}
+
 // Define makes a metric, or finds the one of this name: instances share it.
 func (m *Metrics) Define(kind abi.MetricType, name string) (uint32, abi.Status) {
 	m.mu.Lock()
@@ -70,7 +74,7 @@ func (m *Metrics) Define(kind abi.MetricType, name string) (uint32, abi.Status) 
 	if id, ok := m.ids[key]; ok {
 		return id, abi.StatusOK
 	}
-	if len(m.list) > maxMetrics {
+	if len(m.list) > m.most {
 		return overflow, abi.StatusOK
 	}
 	id := uint32(len(m.list))

@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
+	"github.com/loom-gateway/loom/internal/proxywasm"
 	"github.com/loom-gateway/loom/internal/proxywasm/abi"
 )
 
@@ -74,7 +75,7 @@ func TestMetricsAreBounded(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if n := testutil.CollectAndCount(collector{m}); n != maxMetrics {
+	if n := testutil.CollectAndCount(collector{m}); n != proxywasm.DefaultLimits().Metrics {
 		t.Errorf("%d metrics are kept", n)
 	}
 }

@@ -7,9 +7,6 @@ import (
 	"github.com/loom-gateway/loom/internal/proxywasm"
 )
 
-// maxBodyLimit is the most that a plugin may raise a body limit to, in bytes: what Higress' SDK asks for by itself.
-const maxBodyLimit = 100 << 20
-
 // control acts on the names with which plugins that were built for Higress ask for something of the proxy. The other names
 // of that kind (clear_route_cache, trace_span_tag.*, wasm_need_rebuild) are only kept, as any property is.
 func (x *exchange) control(name string, value []byte) {
@@ -23,7 +20,7 @@ func (x *exchange) control(name string, value []byte) {
 
 func (x *exchange) limitBody(d filterstate.Direction, value []byte) {
 	if n, err := strconv.ParseInt(string(value), 10, 64); err == nil && n > 0 {
-		x.about.State.LimitBody(d, min(n, maxBodyLimit))
+		x.about.State.LimitBody(d, min(n, proxywasm.MaxBodyLimit))
 	}
 }
 

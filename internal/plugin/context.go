@@ -127,10 +127,10 @@ func (c *Context) BodyLimit() int64 { return c.plugin.spec.BodyLimit }
 func (c *Context) PauseTimeout() time.Duration { return c.plugin.spec.PauseTimeout }
 
 // CountBodyLimit counts a request that BodyLimit ended.
-func (c *Context) CountBodyLimit() { c.plugin.counts.bodyHits.Add(1) }
+func (c *Context) CountBodyLimit() { c.plugin.hits.Add(proxywasm.LimitBody) }
 
 // CountPauseTimeout counts a request that PauseTimeout ended.
-func (c *Context) CountPauseTimeout() { c.plugin.counts.pauseHits.Add(1) }
+func (c *Context) CountPauseTimeout() { c.plugin.hits.Add(proxywasm.LimitPauseTimeout) }
 
 // use counts another user; it fails for a context that is about to end.
 func (c *Context) use() bool {

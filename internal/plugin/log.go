@@ -13,10 +13,8 @@ import (
 )
 
 const (
-	// logRate is how many lines a second all instances of a plugin may log, and logBurst how many at once: far more than
-	// a plugin that is well writes, and far less than what fills a disk in a night.
-	logRate  = 1000
-	logBurst = 5000
+	// logBurst is how many lines all instances of a plugin may log at once, in seconds of its rate.
+	logBurst = 5
 
 	// logReport is how long after the first dropped line the log says how many were dropped.
 	logReport = time.Second
@@ -41,14 +39,15 @@ type guestLog struct {
 	fields  []zap.Field
 	limit   *rate.Limiter
 	dropped atomic.Int64 // since the last report
-	lost    atomic.Int64 // since the plugin was opened
+	hits    *proxywasm.Hits
 }
 
-func newGuestLog(log *logSwitch, s Spec) *guestLog {
+func newGuestLog(log *logSwitch, s Spec, hits *proxywasm.Hits) *guestLog {
+	lines := s.Limits.OrDefaults().LogRate
 	return &guestLog{
 		log:    log,
 		fields: []zap.Field{zap.String("plugin", s.Name), zap.String("root_id", s.RootID), zap.String("vm_id", s.VMID)},
-		limit:  rate.NewLimiter(logRate, logBurst),
+		limit:  rate.NewLimiter(rate.Limit(lines), logBurst*lines), hits: hits,
 	}
 }
 
@@ -64,7 +63,7 @@ func (g *guestLog) Log(level abi.LogLevel, msg string, at proxywasm.LogOrigin) {
 		return
 	}
 	if !g.limit.Allow() {
-		g.lost.Add(1)
+		g.hits.Add(proxywasm.LimitLogRate)
 		if g.dropped.Add(1) == 1 {
 			time.AfterFunc(logReport, g.report)
 		}
@@ -82,7 +81,7 @@ func (g *guestLog) Log(level abi.LogLevel, msg string, at proxywasm.LogOrigin) {
 func (g *guestLog) report() {
 	if n := g.dropped.Swap(0); n > 0 {
 		g.log.get().Warn("a plugin logs more than its rate; lines were dropped", append(g.fields[:len(g.fields):len(g.fields)],
-			zap.Int64("dropped", n), zap.Int("lines_per_second", logRate))...)
+			zap.Int64("dropped", n), zap.Int("lines_per_second", int(g.limit.Limit())))...)
 	}
 }
 

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"go.uber.org/zap/zaptest/observer"
+
+	"github.com/loom-gateway/loom/internal/proxywasm"
 )
 
 // A plugin that floods the log is neither blocked nor written down in full, and the log says how much is missing.
@@ -16,7 +18,8 @@ func TestALogFloodIsDroppedAndCounted(t *testing.T) {
 	})
 	own := mustContext(t, p, p.Spec().Config)
 	began := time.Now()
-	for range logBurst / 4 {
+	rate := proxywasm.DefaultLimits().LogRate
+	for range logBurst * rate / 4 {
 		s, err := own.NewStream(noExchange{})
 		if err != nil {
 			t.Fatal(err)
@@ -24,7 +27,7 @@ func TestALogFloodIsDroppedAndCounted(t *testing.T) {
 		s.RequestHeaders(0, true)
 		s.Finish()
 	}
-	most := logBurst + int(time.Since(began).Seconds()+1)*logRate
+	most := (logBurst + int(time.Since(began).Seconds()+1)) * rate
 	eventually(t, "the log says how many lines were dropped", func() bool { return dropped(logs) > 0 })
 	if n := logs.FilterMessage("flood").Len(); n > most {
 		t.Errorf("%d lines of the flood were written", n)

@@ -37,12 +37,13 @@ type Deps struct {
 type Plugin struct {
 	spec   Spec
 	module *proxywasm.Module
-	space  *shared.Space
+	space  *shared.View
 	calls  callout.Caller
 	stats  proxywasm.Metrics
 	log    logSwitch
 	// guestLog is what the guests write to.
 	guestLog *guestLog
+	hits     proxywasm.Hits
 	foreign  foreignSwitch
 	counts   stats
 	costs    costs
@@ -78,11 +79,11 @@ func Open(ctx context.Context, s Spec, d Deps) (*Plugin, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Plugin{spec: s, space: d.Shared.Open(s.VMID), stats: d.Metrics, contexts: map[string]*Context{}, freed: make(chan struct{}), worn: make(chan struct{}, 1)}
+	p := &Plugin{spec: s, space: d.Shared.OpenWithin(s.VMID, shared.Limits{Data: s.Limits.SharedBytes, QueueItems: s.Limits.QueueItems, Queues: s.Limits.QueueBytes}), stats: d.Metrics, contexts: map[string]*Context{}, freed: make(chan struct{}), worn: make(chan struct{}, 1)}
 	p.breaker = newBreaker(s)
 	p.life, p.end = context.WithCancel(context.Background())
 	p.SetLogger(d.Log)
-	p.guestLog = newGuestLog(&p.log, s)
+	p.guestLog = newGuestLog(&p.log, s, &p.hits)
 	p.foreign.plugin = s.Name
 	p.SetForeign(d.Foreign)
 	p.calls.Allow(s.Allow.Upstreams, s.Allow.Addresses)
@@ -103,7 +104,7 @@ func (p *Plugin) open(ctx context.Context, code *Code) error {
 		Name: p.spec.Name, Limits: p.spec.Limits, Callbacks: callbacks,
 		AllowOnHeadersStopIteration: p.spec.AllowOnHeadersStopIteration, Profile: p.spec.Profile,
 		AllowMissingABIVersion: p.spec.AllowMissingABIVersion, StubUnknownImports: p.spec.StubUnknownImports,
-		Functions: p.spec.Allow.Functions, Headers: p.spec.Allow.Headers,
+		Hits: &p.hits, Functions: p.spec.Allow.Functions, Headers: p.spec.Allow.Headers,
 	})
 	if trouble := code.Troubles(); trouble != nil {
 		p.log.get().Warn("compiled plugins cannot be kept as they should", zap.Error(trouble))
@@ -166,6 +167,9 @@ func (p *Plugin) Start() {
 // Context returns the plugin with another configuration: one more plugin context in every instance. The same
 // configuration is shared. Every Context needs one Release.
 func (p *Plugin) Context(ctx context.Context, config string) (*Context, error) {
+	if err := p.spec.checkConfigSize("config", config); err != nil {
+		return nil, err
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if c := p.contexts[config]; c != nil && c.use() {

@@ -33,13 +33,6 @@ func Policies() []string {
 	return []string{string(PolicyReload), string(PolicyClosed), string(PolicyOpen)}
 }
 
-const (
-	// DefaultBodyLimit is the most that is buffered of one body: Envoy's default, known to plugin authors.
-	DefaultBodyLimit = 1 << 20
-	// DefaultPauseTimeout is the longest that a plugin may hold a stream.
-	DefaultPauseTimeout = 30 * time.Second
-)
-
 // Spec is everything about a plugin that cannot change while it runs.
 type Spec struct {
 	// Name of the plugin, for logs and properties.
@@ -67,9 +60,9 @@ type Spec struct {
 	Recycle Recycle
 	// Breaker leaves a plugin alone that keeps failing.
 	Breaker Breaker
-	// BodyLimit in bytes: default DefaultBodyLimit.
+	// BodyLimit in bytes: default proxywasm.DefaultBodyLimit.
 	BodyLimit int64
-	// PauseTimeout: default DefaultPauseTimeout.
+	// PauseTimeout: default proxywasm.DefaultPauseTimeout.
 	PauseTimeout time.Duration
 	// AllowOnHeadersStopIteration, Profile, AllowMissingABIVersion and StubUnknownImports, see proxywasm.Options.
 	AllowOnHeadersStopIteration bool
@@ -125,14 +118,21 @@ func (s Spec) orDefaults() (Spec, error) {
 		s.TickMode = TickAll
 	}
 	if s.BodyLimit == 0 {
-		s.BodyLimit = DefaultBodyLimit
+		s.BodyLimit = proxywasm.DefaultBodyLimit
 	}
 	if s.PauseTimeout == 0 {
-		s.PauseTimeout = DefaultPauseTimeout
+		s.PauseTimeout = proxywasm.DefaultPauseTimeout
 	}
 	s.Breaker = s.Breaker.orDefaults(s.Instances)
 	if s.Recycle.Memory == 0 {
 		s.Recycle.Memory = s.memoryLimit() / 4 * 3
+	}
+	s.Limits = s.Limits.OrDefaults()
+	if err := s.checkConfigSize("vm_config", s.VMConfig); err != nil {
+		return s, err
+	}
+	if err := s.checkConfigSize("config", s.Config); err != nil {
+		return s, err
 	}
 	if digest := s.digest(); s.SHA256 != "" && s.SHA256 != digest {
 		return s, fmt.Errorf("the module has sha256 %s, the configuration asks for %s: adapt the configuration again, or restore the file", digest, s.SHA256)
@@ -140,6 +140,15 @@ func (s Spec) orDefaults() (Spec, error) {
 	s.SHA256 = s.digest()
 	_, err := abi.ParsePhase(s.Phase)
 	return s, err
+}
+
+// checkConfigSize refuses a configuration that is too large to be copied into each instance.
+func (s Spec) checkConfigSize(setting, config string) error {
+	if len(config) > s.Limits.OrDefaults().ConfigBytes {
+		return fmt.Errorf("%s has %d bytes, more than the %d of limits.configuration: raise it, or have the plugin call for what it needs",
+			setting, len(config), s.Limits.OrDefaults().ConfigBytes)
+	}
+	return nil
 }
 
 // callTimeout is the longest that guest code may run in one callback.

@@ -10,8 +10,6 @@ import (
 // stats counts what becomes of instances, for metrics: readable at any time, also while instances start.
 type stats struct {
 	created, traps, reloads, reloadFailures, recycles atomic.Int64
-	// bodyHits and pauseHits count requests that a limit ended.
-	bodyHits, pauseHits atomic.Int64
 }
 
 // Stats are the counts of a plugin since it was opened.
@@ -28,17 +26,10 @@ type Stats struct {
 	Memory int64
 	// Cost of the guests' code.
 	Cost proxywasm.Cost
-	// LimitHits are how often a limit took effect.
-	LimitHits LimitHits
+	// LimitHits are how often each limit took effect.
+	LimitHits map[proxywasm.Limit]int64
 	// Denials are how often the plugin wanted what it may not, by proxywasm.Denied.
 	Denials [4]int64
-}
-
-// LimitHits are how often each limit of a plugin took effect.
-type LimitHits struct {
-	// CallTimeout and Calls are those of proxywasm.Cost, Body and PauseTimeout requests that were ended, and Log lines that
-	// were dropped.
-	CallTimeout, Calls, Body, PauseTimeout, Log int64
 }
 
 // Stats returns the counts. It waits for nothing.
@@ -52,10 +43,11 @@ func (p *Plugin) Stats() Stats {
 	s.BreakerOpenings, s.BreakerRefusals = p.breaker.openings.Load(), p.breaker.refused.Load()
 	s.Denials = p.module.Denials()
 	s.Cost, s.Memory = p.costs.sum()
-	s.LimitHits = LimitHits{
-		CallTimeout: int64(s.Cost.CallTimeouts), Calls: int64(s.Cost.CallsRefused), Body: p.counts.bodyHits.Load(),
-		PauseTimeout: p.counts.pauseHits.Load(), Log: p.guestLog.lost.Load(),
+	s.LimitHits = map[proxywasm.Limit]int64{}
+	for _, l := range proxywasm.CountedLimits() {
+		s.LimitHits[l] = p.hits.Of(l)
 	}
+	s.LimitHits[proxywasm.LimitCallTimeout] = int64(s.Cost.CallTimeouts)
 	if live := p.live.Load(); live != nil {
 		for _, m := range *live {
 			if m.instance.Err() == nil {

@@ -16,6 +16,7 @@ type calls struct {
 	lastToken uint32
 	answering *openCall // whose callback runs
 	answer    answer    // what that callback may read
+	bytes     int       // that the open ones send
 }
 
 type openCall struct {
@@ -23,6 +24,7 @@ type openCall struct {
 	plugin *PluginContext
 	stream *Stream // that made the call; nil for a plugin context
 	cancel func()
+	bytes  int        // that it sends
 	grpc   GRPCStream // nil for everything but a gRPC stream
 	// observed follows the call; nil: nobody does.
 	observed ObservedCall
@@ -66,19 +68,23 @@ func (c *calls) status() (uint32, string) {
 	return c.answer.code, c.answer.message
 }
 
-// newCall makes a call with a token that no open call has. It is open only after begin.
-func (in *Instance) newCall() (*openCall, error) {
+// newCall makes a call of some size with a token that no open call has. It is open only after begin.
+func (in *Instance) newCall(bytes int) (*openCall, error) {
 	limits, s := in.module.options.Limits, in.callingStream()
 	switch {
 	case in.effective.plugin == nil:
 		return nil, errors.New("no plugin context is there to receive the answer")
 	case len(in.calls.open) >= limits.Calls, s != nil && s.calls >= limits.StreamCalls:
 		return nil, fmt.Errorf("%w calls are under way", ErrTooMany)
+	case s != nil && s.callsInAll >= limits.StreamCallsInAll:
+		return nil, fmt.Errorf("%w calls were made for this request", ErrTooMany)
+	case bytes > limits.CallBytes, in.calls.bytes+bytes > limits.CallsBytes:
+		return nil, fmt.Errorf("%w: %d bytes to send, beside %d of other calls", errCallBytes, bytes, in.calls.bytes)
 	}
 	for {
 		in.calls.lastToken++
 		if _, used := in.calls.open[in.calls.lastToken]; !used && in.calls.lastToken != 0 {
-			return &openCall{token: in.calls.lastToken, plugin: in.effective.plugin, stream: s}, nil
+			return &openCall{token: in.calls.lastToken, plugin: in.effective.plugin, stream: s, bytes: bytes}, nil
 		}
 	}
 }
@@ -99,8 +105,10 @@ func (in *Instance) begin(c *openCall, cancel func(), err error) error {
 	}
 	c.cancel = cancel
 	in.calls.open[c.token] = c
+	in.calls.bytes += c.bytes
 	if c.stream != nil {
 		c.stream.calls++
+		c.stream.callsInAll++
 	}
 	return nil
 }
@@ -125,8 +133,12 @@ func (in *Instance) deliver(c *openCall, last bool, fn *export, a answer, args .
 	}
 }
 
+// errCallBytes is a call that sends too much, alone or with the others.
+var errCallBytes = errors.New("too large")
+
 // leave takes a call that has ended off its stream.
 func (in *Instance) leave(c *openCall) {
+	in.calls.bytes -= c.bytes
 	if c.stream == nil {
 		return
 	}
@@ -169,7 +181,10 @@ func (in *Instance) refuseCall(err error, unknown abi.Status) abi.Status {
 		status, reason = abi.StatusBadArgument, "the call cannot be sent as it is"
 	case errors.Is(err, ErrTooMany):
 		reason = "a limit of calls is reached"
-		in.meter.callsRefused.Add(1)
+		in.hit(LimitCalls)
+	case errors.Is(err, errCallBytes):
+		reason = "a limit of what calls send is reached"
+		in.hit(LimitCallBody)
 	}
 	return in.refuseAbout(status, reason, []byte(err.Error()))
 }

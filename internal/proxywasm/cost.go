@@ -77,9 +77,10 @@ type meter struct {
 		buckets     [costBounds + 1]atomic.Uint64
 		nanoseconds atomic.Uint64
 	}
-	hostcalls, callTimeouts, callsRefused atomic.Uint64
-	memory                                atomic.Uint32
-	calling                               uint64 // hostcalls of the callback that runs
+	hostcalls, callTimeouts atomic.Uint64
+	memory                  atomic.Uint32
+	calling                 uint64            // hostcalls of the callback that runs
+	full                    func(size uint32) // is told when the memory has grown
 }
 
 // record counts a callback that has returned.
@@ -93,6 +94,18 @@ func (m *meter) record(p Phase, d time.Duration, memory api.Memory) {
 	}
 	if size := memory.Size(); size != m.memory.Load() {
 		m.memory.Store(size)
+		if m.full != nil {
+			m.full(size)
+		}
+	}
+}
+
+// countFull counts the limit of memory when the guest has grown to it.
+func (in *Instance) countFull() {
+	in.meter.full = func(size uint32) {
+		if uint64(size) >= uint64(in.module.options.Limits.MemoryPages)<<16 {
+			in.hit(LimitMemory)
+		}
 	}
 }
 
@@ -102,8 +115,8 @@ type Cost struct {
 	Phases [phaseCount]PhaseCost
 	// Hostcalls that guests made; those of WASI are not counted.
 	Hostcalls uint64
-	// CallTimeouts counts callbacks that were stopped, CallsRefused the calls that a limit of calls refused.
-	CallTimeouts, CallsRefused uint64
+	// CallTimeouts counts callbacks that were stopped.
+	CallTimeouts uint64
 }
 
 // PhaseCost is what one phase has cost.
@@ -134,7 +147,6 @@ func (in *Instance) AddCost(to *Cost) {
 	}
 	to.Hostcalls += in.meter.hostcalls.Load()
 	to.CallTimeouts += in.meter.callTimeouts.Load()
-	to.CallsRefused += in.meter.callsRefused.Load()
 }
 
 // MemoryBytes is the size of the guest's linear memory when it was last left.

@@ -25,7 +25,7 @@ func (in *Instance) grpcCall(p params) abi.Status {
 	}
 	call.Message = append([]byte(nil), message...)
 	call.Timeout = time.Duration(p.u32(rest+2)) * time.Millisecond
-	return in.openGRPC(p.u32(rest+3), err, func(c *openCall) (func(), error) {
+	return in.openGRPC(p.u32(rest+3), len(message), err, func(c *openCall) (func(), error) {
 		call.Metadata = c.observe(KindGRPC, call.Upstream, call.Metadata)
 		return in.host.GRPC.CallGRPC(call, func(r GRPCResult) { in.onGRPCResult(c, r) })
 	})
@@ -39,7 +39,7 @@ func (in *Instance) grpcStream(p params) abi.Status {
 		return status
 	}
 	token := p.u32(len(p) - 1)
-	return in.openGRPC(token, err, func(c *openCall) (func(), error) {
+	return in.openGRPC(token, 0, err, func(c *openCall) (func(), error) {
 		call.Metadata = c.observe(KindGRPC, call.Upstream, call.Metadata)
 		stream, err := in.host.GRPC.StreamGRPC(call, grpcEvents{in, c})
 		if err != nil {
@@ -72,10 +72,10 @@ func (in *Instance) newGRPCCall(p params, withMetadata bool) (GRPCCall, abi.Stat
 
 // openGRPC opens a call and hands its token to the guest. An unknown upstream is a parse failure: Envoy reads the name as
 // a serialized configuration, and Rust's SDK panics on a bad argument.
-func (in *Instance) openGRPC(outToken uint32, err error, open func(c *openCall) (func(), error)) abi.Status {
+func (in *Instance) openGRPC(outToken uint32, bytes int, err error, open func(c *openCall) (func(), error)) abi.Status {
 	var c *openCall
 	if err == nil {
-		c, err = in.newCall()
+		c, err = in.newCall(bytes)
 	}
 	if err == nil {
 		if status := in.putUint32(outToken, c.token); status != abi.StatusOK {

@@ -71,7 +71,8 @@ type QueueListener interface {
 	QueueReady(token uint32) bool
 }
 
-// Metrics are the metrics that guests define. Ids are shared by all instances of a plugin.
+// Metrics are the metrics that guests define. Ids are shared by all instances of a plugin; 0 stands for all that are counted
+// nowhere, since there are too many.
 type Metrics interface {
 	Define(kind abi.MetricType, name string) (id uint32, status abi.Status)
 	Increment(id uint32, delta int64) abi.Status

@@ -32,7 +32,7 @@ func (in *Instance) httpCall(p params) abi.Status {
 }
 
 func (in *Instance) sendHTTPCall(call HTTPCall, outToken uint32) (abi.Status, error) {
-	c, err := in.newCall()
+	c, err := in.newCall(call.bytes())
 	if err != nil {
 		return abi.StatusOK, err
 	}
@@ -42,6 +42,11 @@ func (in *Instance) sendHTTPCall(call HTTPCall, outToken uint32) (abi.Status, er
 	call.Headers = c.observe(KindHTTP, call.Upstream, call.Headers)
 	cancel, err := in.host.HTTP.CallHTTP(call, func(r HTTPCallResult) { in.onHTTPCallResponse(c, r) })
 	return abi.StatusOK, in.begin(c, cancel, err)
+}
+
+// bytes is what the call sends, roughly.
+func (c HTTPCall) bytes() int {
+	return len(c.Body) + abi.PairsSize(c.Headers) + abi.PairsSize(c.Trailers)
 }
 
 func newHTTPCall(upstream, headers, body, trailers []byte) (HTTPCall, error) {

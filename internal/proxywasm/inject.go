@@ -33,6 +33,7 @@ func (in *Instance) inject(data []byte, end bool) abi.Status {
 		s.injected = new(Injection)
 	}
 	if len(s.injected.Data)+len(data) > maxInjected {
+		in.hit(LimitInjected)
 		return abi.StatusInternalFailure
 	}
 	if !s.injected.End {

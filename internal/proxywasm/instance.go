@@ -140,6 +140,7 @@ func (in *Instance) instantiate(ctx context.Context) error {
 	in.guest, in.memory = guest, guest.Memory()
 	contextwatch.Drop(guest)
 	in.meter.memory.Store(in.memory.Size())
+	in.countFull()
 	in.ctx = &guestContext{Context: context.Background(), in: in}
 	// The specification prefers proxy_on_memory_allocate; TinyGo's malloc keeps what it returns for ever.
 	if in.allocator = guest.ExportedFunction("proxy_on_memory_allocate"); in.allocator == nil {

@@ -31,6 +31,7 @@ func (in *Instance) logBytes(level abi.LogLevel, message []byte) {
 	cut := message[:min(len(message), in.module.options.Limits.LogBytes)]
 	text := visible(string(cut))
 	if len(cut) < len(message) {
+		in.hit(LimitLogLine)
 		text += fmt.Sprintf("… (%d bytes more)", len(message)-len(cut))
 	}
 	in.host.Log.Log(level, text, in.origin())

@@ -16,9 +16,18 @@ func (in *Instance) defineMetric(p params) abi.Status {
 	if kind > abi.MetricHistogram {
 		return in.refuse(abi.StatusBadArgument, "the type is none of counter (0), gauge (1) and histogram (2)")
 	}
+	if len(name) > maxMetricName {
+		in.hit(LimitMetrics)
+		in.omit("the name of the metric is too long; it is counted nowhere")
+		return in.putUint32(p.u32(3), 0)
+	}
 	id, status := in.host.Metrics.Define(kind, string(name))
 	if status != abi.StatusOK {
 		return status
+	}
+	if id == 0 {
+		in.hit(LimitMetrics)
+		in.omit("the plugin has defined as many metrics as it may; this one is counted nowhere")
 	}
 	return in.putUint32(p.u32(3), id)
 }

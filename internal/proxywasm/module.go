@@ -36,6 +36,8 @@ type Options struct {
 	Functions []string
 	// Headers that the plugin may read and change. Default: all.
 	Headers HeaderAccess
+	// Hits counts the limits that took effect; nil: nobody wants to know.
+	Hits *Hits
 }
 
 // Module is a compiled plugin. It has a wazero runtime of its own, since the memory limit and the linked
@@ -73,7 +75,10 @@ func Inspect(ctx context.Context, code []byte, o Options) (Info, error) {
 
 // newModule returns what there is of a module with the error that it ended in. It is never nil.
 func newModule(ctx context.Context, code []byte, o Options) (*Module, error) {
-	o.Limits = o.Limits.orDefaults()
+	o.Limits = o.Limits.OrDefaults()
+	if o.Hits == nil {
+		o.Hits = new(Hits)
+	}
 	m := &Module{options: o, info: Info{Size: len(code)}}
 	if err := screen(code, o.Limits); err != nil {
 		return m, err

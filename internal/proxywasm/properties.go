@@ -117,9 +117,13 @@ func (in *Instance) storeProperty(path abi.PropertyPath, value []byte) {
 	switch {
 	case at.stream != nil && at.stream.ex != nil:
 		if at.stream.ex.SetProperty(path, value) != abi.StatusOK {
+			in.hit(LimitProperties)
 			in.omit("proxy_set_property was refused: too many properties, or a read-only one")
 		}
-	case at.plugin != nil && len(at.plugin.properties) < maxPluginProperties:
+	case at.plugin != nil && len(at.plugin.properties) >= maxPluginProperties:
+		in.hit(LimitProperties)
+		in.omit("the plugin keeps as many properties as it may")
+	case at.plugin != nil:
 		if at.plugin.properties == nil {
 			at.plugin.properties = map[string][]byte{}
 		}

@@ -28,7 +28,7 @@ func (in *Instance) redisCall(p params) abi.Status {
 	if status := in.inputs(p, 0, &service, &command); status != abi.StatusOK {
 		return status
 	}
-	c, err := in.newCall()
+	c, err := in.newCall(len(command))
 	if err == nil {
 		if status := in.putUint32(p.u32(4), c.token); status != abi.StatusOK {
 			return status

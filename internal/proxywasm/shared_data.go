@@ -36,6 +36,7 @@ func (in *Instance) setSharedData(p params) abi.Status {
 	}
 	status := set(string(key), value, p.u32(4))
 	if status == abi.StatusInternalFailure {
+		in.hit(LimitSharedData)
 		return in.refuse(status, "the shared data of this vm_id is as large as it may be")
 	}
 	return status

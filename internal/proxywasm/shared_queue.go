@@ -18,6 +18,7 @@ func (in *Instance) registerSharedQueue(p params) abi.Status {
 	}
 	token, ok := in.host.Queues.Register(string(name), pc)
 	if !ok {
+		in.hit(LimitQueues)
 		return in.refuseAbout(abi.StatusInternalFailure, "there are too many queues of this vm_id", name)
 	}
 	return in.putUint32(p.u32(2), token)
@@ -62,6 +63,7 @@ func (in *Instance) enqueueSharedQueue(p params) abi.Status {
 	case abi.StatusNotFound:
 		return in.refuse(status, noQueue)
 	case abi.StatusInternalFailure:
+		in.hit(LimitQueues)
 		return in.refuse(status, "the queue, or all queues of its vm_id, hold as much as they may: nobody takes the values out fast enough")
 	default:
 		return status

@@ -37,6 +37,7 @@ func (pc *PluginContext) expire() {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	if !pc.ended {
+		in.hit(LimitDoneTimeout)
 		in.host.Log.Log(abi.LogWarn, "the plugin answered 0 to proxy_on_done and did not call proxy_done in time; it is ended",
 			LogOrigin{Root: pc.id, Context: pc.id})
 		pc.remove()

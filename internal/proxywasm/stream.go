@@ -17,17 +17,18 @@ type Stream struct {
 	observer Observer
 
 	// Under the instance's lock; the arrays are indexed by abi.StreamType, request and response.
-	running  [2]bool // a callback of the direction runs
-	callback abi.Callback
-	paused   [2]bool // the last callback of the direction paused it
-	resume   [2]bool // the guest continued it
-	reply    *LocalReply
-	replied  bool
-	closed   bool
-	finished bool
-	injected *Injection
-	calls    int              // that the stream has made and that are not answered
-	wake     [2]chan struct{} // closed when waiters should look again; nil while nobody waits
+	running    [2]bool // a callback of the direction runs
+	callback   abi.Callback
+	paused     [2]bool // the last callback of the direction paused it
+	resume     [2]bool // the guest continued it
+	reply      *LocalReply
+	replied    bool
+	closed     bool
+	finished   bool
+	injected   *Injection
+	callsInAll int              // that it has made
+	calls      int              // that the stream has made and that are not answered
+	wake       [2]chan struct{} // closed when waiters should look again; nil while nobody waits
 }
 
 // Verdict is what the gateway must do after a callback.

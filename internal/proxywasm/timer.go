@@ -17,7 +17,11 @@ func (in *Instance) setTickPeriod(p params) abi.Status {
 	pc.stopTick()
 	pc.tickPeriod = 0
 	if ms := p.u32(0); ms > 0 {
-		pc.tickPeriod = max(time.Duration(ms)*time.Millisecond, in.module.options.Limits.TickPeriod)
+		asked, least := time.Duration(ms)*time.Millisecond, in.module.options.Limits.TickPeriod
+		if asked < least {
+			in.hit(LimitTickPeriod)
+		}
+		pc.tickPeriod = max(asked, least)
 		pc.armTick()
 	}
 	return abi.StatusOK

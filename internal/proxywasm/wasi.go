@@ -134,6 +134,7 @@ func (in *Instance) wasiExit(p params) uint32 { panic(exitError(p.u32(0))) }
 // wasiRandom fills a buffer. Envoy's host refuses more than 64 KiB; there is no harm in some more.
 func (in *Instance) wasiRandom(p params) uint32 {
 	if p.u32(1) > maxRandomBytes {
+		in.hit(LimitRandom)
 		return wasiInval
 	}
 	view, ok := in.bytesAt(p.u32(0), p.u32(1))

@@ -3,18 +3,11 @@ package shared
 import (
 	"sync"
 
-	"github.com/loom-gateway/loom/internal/proxywasm"
 	"github.com/loom-gateway/loom/internal/proxywasm/abi"
 )
 
-const (
-	// maxDataBytes is the most that the keys and values of one vm_id may take. A write over it fails, which a
-	// guest sees as an internal failure: dropping it in silence would break leases that are built on CAS.
-	maxDataBytes = 64 << 20
-
-	// entryOverhead stands for the map entry, so that many empty values count as well.
-	entryOverhead = 64
-)
+// entryOverhead stands for the map entry, so that many empty values count as well.
+const entryOverhead = 64
 
 // Data is a key-value store with compare-and-swap.
 type Data struct {
@@ -39,18 +32,19 @@ func (d *Data) Get(key string) (value []byte, cas uint32, ok bool) {
 	return e.value, e.cas, ok
 }
 
-// Set stores a copy of value. With a cas other than 0 the key's must be the same; a missing key takes any.
-func (d *Data) Set(key string, value []byte, cas uint32) abi.Status {
+// set stores a copy of value. With a cas other than 0 the key's must be the same; a missing key takes any. A write that would
+// leave more than most bytes fails: dropping it in silence would break leases that are built on CAS.
+func (d *Data) set(key string, value []byte, cas uint32, most int) abi.Status {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if old, exists := d.entries[key]; cas != 0 && exists && old.cas != cas {
 		return abi.StatusCasMismatch
 	}
-	return d.store(key, value)
+	return d.store(key, value, most)
 }
 
-// Swap implements proxywasm.SharedData.
-func (d *Data) Swap(key string, value []byte, cas uint32) abi.Status {
+// swap is set for hosts where a cas of 0 stands for a key that is not there.
+func (d *Data) swap(key string, value []byte, cas uint32, most int) abi.Status {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	old, exists := d.entries[key]
@@ -58,7 +52,7 @@ func (d *Data) Swap(key string, value []byte, cas uint32) abi.Status {
 	case old.cas != cas:
 		return abi.StatusCasMismatch
 	case value != nil:
-		return d.store(key, value)
+		return d.store(key, value, most)
 	case exists:
 		delete(d.entries, key)
 		d.bytes -= len(old.value) + len(key) + entryOverhead
@@ -67,13 +61,13 @@ func (d *Data) Swap(key string, value []byte, cas uint32) abi.Status {
 }
 
 // store runs under the lock.
-func (d *Data) store(key string, value []byte) abi.Status {
+func (d *Data) store(key string, value []byte, most int) abi.Status {
 	old, exists := d.entries[key]
 	grown := len(value) - len(old.value)
 	if !exists {
 		grown += len(key) + entryOverhead
 	}
-	if grown > 0 && d.bytes+grown > maxDataBytes {
+	if grown > 0 && d.bytes+grown > most {
 		return abi.StatusInternalFailure
 	}
 	if d.cas++; d.cas == 0 {
@@ -83,6 +77,3 @@ func (d *Data) store(key string, value []byte) abi.Status {
 	d.bytes += grown
 	return abi.StatusOK
 }
-
-// Interface guard
-var _ proxywasm.SharedData = (*Data)(nil)

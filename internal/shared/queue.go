@@ -9,13 +9,10 @@ import (
 )
 
 const (
-	// maxQueueItems bounds one queue that nobody reads.
-	maxQueueItems = 100_000
-	// maxQueueBytes bounds all queues of one vm_id, in bytes with itemOverhead for each item.
-	maxQueueBytes = 64 << 20
 	// maxQueues bounds the queues of one vm_id.
 	maxQueues = 1000
 
+	// itemOverhead is counted for each item besides its bytes.
 	itemOverhead = 32
 )
 
@@ -123,8 +120,8 @@ func (q *Queues) Resolve(vmID, name string) (uint32, bool) {
 	return found.token, true
 }
 
-// Enqueue appends a copy of value and has a listener told.
-func (q *Queues) Enqueue(token uint32, value []byte) abi.Status {
+// enqueue appends a copy of value and has a listener told, unless that is more than the limits.
+func (q *Queues) enqueue(token uint32, value []byte, most Limits) abi.Status {
 	q.all.mu.Lock()
 	defer q.all.mu.Unlock()
 	found := q.all.byToken[token]
@@ -132,7 +129,7 @@ func (q *Queues) Enqueue(token uint32, value []byte) abi.Status {
 		return abi.StatusNotFound
 	}
 	size := len(value) + itemOverhead
-	if len(found.items) >= maxQueueItems || q.all.bytes[found.name.vmID]+size > maxQueueBytes {
+	if len(found.items) >= most.QueueItems || q.all.bytes[found.name.vmID]+size > most.Queues {
 		return abi.StatusInternalFailure
 	}
 	found.items = append(found.items, append([]byte(nil), value...))
@@ -205,6 +202,3 @@ func (q *Queues) Dequeue(token uint32) ([]byte, abi.Status) {
 	q.all.bytes[found.name.vmID] -= len(item) + itemOverhead
 	return item, abi.StatusOK
 }
-
-// Interface guard
-var _ proxywasm.Queues = (*Queues)(nil)

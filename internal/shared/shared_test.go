@@ -101,7 +101,7 @@ func (l *listener) hear(t *testing.T, n int) {
 	}
 }
 
-func register(t *testing.T, s *Space, name string, l *listener) uint32 {
+func register(t *testing.T, s *View, name string, l *listener) uint32 {
 	t.Helper()
 	token, ok := s.Register(name, l)
 	if !ok || token == 0 {
@@ -187,7 +187,7 @@ func TestQueueWithoutAListener(t *testing.T) {
 	second.hear(t, 1)
 }
 
-func missed(s *Space, name string) int {
+func missed(s *View, name string) int {
 	s.all.mu.Lock()
 	defer s.all.mu.Unlock()
 	return s.all.byName[queueName{s.Queues.vmID, name}].missed

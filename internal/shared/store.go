@@ -1,7 +1,12 @@
 // Package shared keeps what the instances of plugins share: key-value data and queues, scoped by vm_id.
 package shared
 
-import "sync"
+import (
+	"sync"
+
+	"github.com/loom-gateway/loom/internal/proxywasm"
+	"github.com/loom-gateway/loom/internal/proxywasm/abi"
+)
 
 // Store holds the spaces of all vm_ids. It outlives plugins and configs: a space is there as long as
 // somebody has it open, so that a reload finds what the old config counted.
@@ -25,8 +30,43 @@ type Space struct {
 	users int
 }
 
-// Open returns the space of a vm_id. Every Open needs one Close.
-func (s *Store) Open(vmID string) *Space {
+// Limits are how much may be in a space after a write of one plugin; others may have other limits.
+type Limits struct {
+	// Data is the most that keys and values may take, and Queues the items of all queues, in bytes.
+	Data, Queues int
+	// QueueItems is the most items of one queue.
+	QueueItems int
+}
+
+// View is a space as one plugin may use it.
+type View struct {
+	*Space
+	limits Limits
+}
+
+// Set implements proxywasm.SharedData.
+func (v *View) Set(key string, value []byte, cas uint32) abi.Status {
+	return v.set(key, value, cas, v.limits.Data)
+}
+
+// Swap implements proxywasm.SharedData.
+func (v *View) Swap(key string, value []byte, cas uint32) abi.Status {
+	return v.swap(key, value, cas, v.limits.Data)
+}
+
+// Enqueue implements proxywasm.Queues.
+func (v *View) Enqueue(token uint32, value []byte) abi.Status {
+	return v.enqueue(token, value, v.limits)
+}
+
+// Open returns the space of a vm_id, for a plugin with the default limits. Every Open needs one Close.
+func (s *Store) Open(vmID string) *View {
+	d := proxywasm.DefaultLimits()
+	return s.OpenWithin(vmID, Limits{Data: d.SharedBytes, Queues: d.QueueBytes, QueueItems: d.QueueItems})
+}
+
+// OpenWithin is Open for a plugin with other limits.
+func (s *Store) OpenWithin(vmID string, limits Limits) *View {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	space := s.spaces[vmID]
@@ -35,7 +75,7 @@ func (s *Store) Open(vmID string) *Space {
 		s.spaces[vmID] = space
 	}
 	space.users++
-	return space
+	return &View{space, limits}
 }
 
 // Close releases the space; the last one drops its data and queues.
@@ -47,3 +87,9 @@ func (s *Space) Close() {
 		s.store.queues.drop(s.vmID)
 	}
 }
+
+// Interface guards
+var (
+	_ proxywasm.SharedData = (*View)(nil)
+	_ proxywasm.Queues     = (*View)(nil)
+)

@@ -194,6 +194,42 @@ type PluginLimits struct {
 
 	// PauseTimeout is the longest that a plugin may hold a stream paused. Default: 30s.
 	PauseTimeout caddy.Duration `json:"pause_timeout,omitempty"`
+
+	// DoneTimeout is the longest that a configuration may go on after `on_done` answered 0, until `proxy_done`. Default: 10s.
+	DoneTimeout caddy.Duration `json:"done_timeout,omitempty"`
+
+	// TickPeriod is the shortest period of ticks. Default: 10ms.
+	TickPeriod caddy.Duration `json:"tick_period,omitempty"`
+
+	// Configuration is the largest configuration and VM configuration, in bytes. Default: 16 MiB.
+	Configuration int `json:"configuration,omitempty"`
+
+	// LogRate is how many lines a second all instances may log, five times as many at once. Default: 1000.
+	LogRate int `json:"log_rate,omitempty"`
+
+	// LogLine is how much of one line is kept, in bytes. Default: 16 KiB.
+	LogLine int `json:"log_line,omitempty"`
+
+	// Metrics is how many metrics the plugin may define; the rest is counted nowhere. Default: 1000.
+	Metrics int `json:"metrics,omitempty"`
+
+	// SharedData is the most that the shared data of the plugin's `vm_id` may take for it to write more, in bytes. Default: 64 MiB.
+	SharedData int `json:"shared_data,omitempty"`
+
+	// QueueItems and QueueData (in bytes, of all queues of the `vm_id`) are the same for queues. Defaults: 100,000 and 64 MiB.
+	QueueItems int `json:"queue_items,omitempty"`
+	QueueData  int `json:"queue_data,omitempty"`
+
+	// Calls is how many calls of one instance may be under way, and RequestCalls how many for one request. Defaults: 1000 and 100.
+	Calls        int `json:"calls,omitempty"`
+	RequestCalls int `json:"request_calls,omitempty"`
+
+	// RequestCallsInAll is how many calls may be made for one request, one after the other. Default: 1000.
+	RequestCallsInAll int `json:"request_calls_in_all,omitempty"`
+
+	// CallBody is the most that one call may send, and CallBodies all that are under way of one instance, in bytes. Defaults: 4 MiB and 64 MiB.
+	CallBody   int `json:"call_body,omitempty"`
+	CallBodies int `json:"call_bodies,omitempty"`
 }
 
 // PluginRecycle says when an instance is replaced that has not failed.

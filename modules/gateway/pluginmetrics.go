@@ -80,11 +80,9 @@ func (c *pluginCollector) Collect(to chan<- prometheus.Metric) {
 	}
 }
 
-func (c *pluginCollector) collectLimits(to chan<- prometheus.Metric, name string, hits plugin.LimitHits) {
-	for limit, n := range map[string]int64{
-		"call_timeout": hits.CallTimeout, "calls": hits.Calls, "body": hits.Body, "pause_timeout": hits.PauseTimeout, "log": hits.Log,
-	} {
-		to <- prometheus.MustNewConstMetric(c.limitHits, prometheus.CounterValue, float64(n), name, limit)
+func (c *pluginCollector) collectLimits(to chan<- prometheus.Metric, name string, hits map[proxywasm.Limit]int64) {
+	for limit, n := range hits {
+		to <- prometheus.MustNewConstMetric(c.limitHits, prometheus.CounterValue, float64(n), name, limit.String())
 	}
 }
 

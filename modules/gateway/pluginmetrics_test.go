@@ -4,6 +4,7 @@ import (
 	"io"
 	"net/http"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	dto "github.com/prometheus/client_model/go"
 
+	"github.com/loom-gateway/loom/internal/proxywasm"
 	"github.com/loom-gateway/loom/modules/gateway"
 	"github.com/loom-gateway/loom/modules/moduletest"
 	_ "github.com/loom-gateway/loom/modules/wasmfilter"
@@ -126,5 +128,33 @@ func TestRecycleBelowZero(t *testing.T) {
 		if _, err := moduletest.TryProvision(t, costly(t, `"recycle": {`+settings+`}`)); err == nil || !strings.Contains(err.Error(), "recycle: ") {
 			t.Errorf("%s: error %v", settings, err)
 		}
+	}
+}
+
+// Every limit of the configuration is explained in LimitTable, and every one there that names a setting has it.
+func TestLimitsHaveSettings(t *testing.T) {
+	t.Parallel()
+	settings := map[string]bool{}
+	for field := range reflect.TypeFor[gateway.PluginLimits]().Fields() {
+		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+		settings[name] = true
+	}
+	for _, l := range proxywasm.LimitTable() {
+		for _, s := range l.Settings {
+			if !settings[s] {
+				t.Errorf("%s: limits has no %s", l.What, s)
+			}
+			delete(settings, s)
+		}
+	}
+	if len(settings) > 0 {
+		t.Errorf("not in LimitTable: %v", settings)
+	}
+}
+
+func TestLimitBelowZero(t *testing.T) {
+	t.Parallel()
+	if _, err := moduletest.TryProvision(t, costly(t, `"limits": {"call_bodies": -1}`)); err == nil || !strings.Contains(err.Error(), "limits: call_bodies is below zero") {
+		t.Errorf("error %v", err)
 	}
 }

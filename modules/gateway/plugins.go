@@ -152,9 +152,11 @@ func (s *pluginSet) open(name string, config *Plugin) (*plugin.Plugin, error) {
 	}
 	spec.Properties = s.properties
 	key := spec.Key()
+	metrics := s.metrics.Of(name)
 	value, _, err := pluginPool.LoadOrNew(key, func() (caddy.Destructor, error) {
+		metrics.Limit(spec.Limits.OrDefaults().Metrics)
 		return plugin.Open(s.ctx, spec, plugin.Deps{
-			Code: s.code, Shared: s.store, Metrics: s.metrics.Of(name), Upstreams: s.upstreams, Foreign: s.foreign, Log: s.logger,
+			Code: s.code, Shared: s.store, Metrics: metrics, Upstreams: s.upstreams, Foreign: s.foreign, Log: s.logger,
 		})
 	})
 	if err != nil {

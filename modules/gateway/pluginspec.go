@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"reflect"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/loom-gateway/loom/internal/nearest"
@@ -164,8 +166,8 @@ func (p *Plugin) code() ([]byte, error) {
 const pageSize = 64 << 10
 
 func (l *PluginLimits) apply(s *plugin.Spec) error {
-	if l.Memory < 0 || l.Body < 0 || l.CallTimeout < 0 || l.CompileTimeout < 0 || l.StartTimeout < 0 || l.PauseTimeout < 0 {
-		return errors.New("limits: a limit is below zero")
+	if name := l.belowZero(); name != "" {
+		return fmt.Errorf("limits: %s is below zero: leave it out for the default", name)
 	}
 	if l.Memory > 4<<30 {
 		return fmt.Errorf("limits: memory of %d bytes is more than WebAssembly's 4 GiB", l.Memory)
@@ -173,7 +175,23 @@ func (l *PluginLimits) apply(s *plugin.Spec) error {
 	s.Limits = proxywasm.Limits{
 		MemoryPages: uint32((l.Memory + pageSize - 1) / pageSize),
 		CallTimeout: time.Duration(l.CallTimeout), StartTimeout: time.Duration(l.StartTimeout), CompileTimeout: time.Duration(l.CompileTimeout),
+		DoneTimeout: time.Duration(l.DoneTimeout), TickPeriod: time.Duration(l.TickPeriod), ConfigBytes: l.Configuration,
+		LogRate: l.LogRate, LogBytes: l.LogLine, Metrics: l.Metrics,
+		SharedBytes: l.SharedData, QueueItems: l.QueueItems, QueueBytes: l.QueueData,
+		Calls: l.Calls, StreamCalls: l.RequestCalls, StreamCallsInAll: l.RequestCallsInAll, CallBytes: l.CallBody, CallsBytes: l.CallBodies,
 	}
 	s.BodyLimit, s.PauseTimeout = l.Body, time.Duration(l.PauseTimeout)
 	return nil
+}
+
+// belowZero names a limit that is, or nothing.
+func (l *PluginLimits) belowZero() string {
+	v := reflect.ValueOf(*l)
+	for i := range v.NumField() {
+		if v.Field(i).Int() < 0 {
+			name, _, _ := strings.Cut(v.Type().Field(i).Tag.Get("json"), ",")
+			return name
+		}
+	}
+	return ""
 }
