@@ -63,9 +63,13 @@ func (r *reloader) mustLoad(upstreams string, header string) {
 	}
 }
 
+// get asks again when there is no answer: Caddy's closing listener resets the connections that wait in it.
 func (r *reloader) get(path string) (config, text string) {
 	r.t.Helper()
 	res, err := http.Get("http://" + r.addr + path)
+	for attempts := 1; err != nil && attempts < 5; attempts++ {
+		res, err = http.Get("http://" + r.addr + path)
+	}
 	if err != nil {
 		r.t.Fatal(err)
 	}
