@@ -12,6 +12,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/loom-gateway/loom/internal/plugin"
+	"github.com/loom-gateway/loom/internal/pluginwatch"
 	"github.com/loom-gateway/loom/internal/shared"
 )
 
@@ -27,6 +28,12 @@ func (w *unread) WriteHeader(int)             {}
 
 // measured makes a function that runs one exchange through the guest of the benchmarks.
 func measured(tb testing.TB, work string) (exchange func()) {
+	tb.Helper()
+	return watchedBy(tb, work, func() *pluginwatch.Watch { return nil })
+}
+
+// watchedBy is measured with somebody who looks.
+func watchedBy(tb testing.TB, work string, watch func() *pluginwatch.Watch) (exchange func()) {
 	tb.Helper()
 	code, err := os.ReadFile("../../bench/guest/guest.wasm")
 	if err != nil {
@@ -53,7 +60,7 @@ func measured(tb testing.TB, work string) (exchange func()) {
 	}
 	return func() {
 		clear(w.header)
-		if err := filter.ServeHTTP(w, r, next); err != nil {
+		if err := filter.ServeWatched(watch(), w, r, next); err != nil {
 			tb.Error(err)
 		}
 	}
@@ -79,6 +86,36 @@ func BenchmarkExchange(b *testing.B) {
 			}
 			b.ReportMetric(float64(cpuTime(b)-began)/float64(b.N), "cpu-ns/op")
 		})
+	}
+}
+
+// What it costs that somebody looks: nothing where nobody does (the context of a request without a span), and what a debug
+// header does.
+func BenchmarkWatched(b *testing.B) {
+	for name, watch := range map[string]func() *pluginwatch.Watch{
+		"nobody": func() *pluginwatch.Watch { return pluginwatch.New(context.Background(), nil) },
+		"report": func() *pluginwatch.Watch { return pluginwatch.New(context.Background(), &pluginwatch.Report{}) },
+	} {
+		b.Run(name, func(b *testing.B) {
+			exchange := watchedBy(b, "headers", watch)
+			b.ReportAllocs()
+			for b.Loop() {
+				exchange()
+			}
+		})
+	}
+}
+
+// A request at which nobody looks allocates what one does that cannot be looked at.
+func TestNobodyLooksCostsNothing(t *testing.T) {
+	nobody := func() *pluginwatch.Watch { return pluginwatch.New(context.Background(), nil) }
+	plain, unwatched := testing.AllocsPerRun(200, measured(t, "sixty")), testing.AllocsPerRun(200, watchedBy(t, "sixty", nobody))
+	if plain != unwatched {
+		t.Errorf("%v allocations, and %v where nobody looks", plain, unwatched)
+	}
+	reported := func() *pluginwatch.Watch { return pluginwatch.New(context.Background(), &pluginwatch.Report{}) }
+	if watched := testing.AllocsPerRun(200, watchedBy(t, "sixty", reported)); watched <= plain {
+		t.Errorf("%v allocations where somebody looks: nothing was recorded", watched)
 	}
 }
 

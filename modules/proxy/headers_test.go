@@ -45,6 +45,7 @@ func TestRequestHeaders(t *testing.T) {
 		want map[string]string
 	}{
 		"end to end":           {"X-Mine: 1\r\nX-Mine: 2\r\nAuthorization: Bearer x\r\n", map[string]string{"X-Mine": "1,2", "Authorization": "Bearer x", "Host": "example.com"}},
+		"a question to Loom":   {"Loom-Debug: 1\r\n", map[string]string{"Loom-Debug": "-"}},
 		"hop by hop":           {"Keep-Alive: 5\r\nProxy-Connection: x\r\nProxy-Authorization: x\r\nTE: gzip\r\nUpgrade: x\r\n", map[string]string{"Keep-Alive": "-", "Proxy-Connection": "-", "Proxy-Authorization": "-", "Te": "-", "Upgrade": "-"}},
 		"named by Connection":  {"Connection: close, X-Mine\r\nX-Mine: 1\r\n", map[string]string{"X-Mine": "-", "Connection": "-"}},
 		"TE trailers stays":    {"TE: trailers, gzip\r\n", map[string]string{"Te": "trailers"}},
