@@ -96,8 +96,7 @@ func (c *Code) compileWith(ctx context.Context, compile compileFunc, code []byte
 			_ = r.module.Close(context.WithoutCancel(ctx)) // nobody is left to hear of it
 		}
 	}()
-	return nil, fmt.Errorf("compiling the module takes longer than %v, although it has the shape of a plugin: split its largest functions, "+
-		"build it with less inlining, or raise the plugin's limits.compile_timeout", limit)
+	return nil, proxywasm.OverdueCompilation(limit)
 }
 
 // overdue is the compilations that go on although nobody waits for them, by the hash of their module.

@@ -67,12 +67,6 @@ func Compile(ctx context.Context, code []byte, o Options) (*Module, error) {
 	return m, nil
 }
 
-// Inspect says what a module is, as far as it can be known, also of one that Compile refuses. The error is Compile's.
-func Inspect(ctx context.Context, code []byte, o Options) (Info, error) {
-	m, err := newModule(ctx, code, o)
-	return m.info, errors.Join(err, m.closeRuntime(ctx))
-}
-
 // newModule returns what there is of a module with the error that it ended in. It is never nil.
 func newModule(ctx context.Context, code []byte, o Options) (*Module, error) {
 	o.Limits = o.Limits.OrDefaults()
