@@ -17,9 +17,11 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 	"golang.org/x/net/http/httpguts"
 
+	"github.com/loom-gateway/loom/internal/callout"
 	"github.com/loom-gateway/loom/internal/guestmetrics"
 	"github.com/loom-gateway/loom/internal/plugin"
 	"github.com/loom-gateway/loom/internal/shared"
+	"github.com/loom-gateway/loom/internal/upstream"
 )
 
 // commands are those of plugins/probe; a word in capitals stands for one of its list in words.
@@ -28,7 +30,7 @@ func commands() []string {
 		"get MAP NAME", "pairs MAP", "size MAP", "add MAP NAME VALUE", "set MAP NAME VALUE", "del MAP NAME", "setpairs MAP PAIRS",
 		"buf BUFFER NUMBER NUMBER", "bufstatus BUFFER", "setbuf BUFFER NUMBER NUMBER VALUE", "upper BUFFER",
 		"continue NUMBER", "close NUMBER", "reply STATUS VALUE PAIRS VALUE NUMBER",
-		"http VALUE PAIRS VALUE PAIRS NUMBER", "grpc VALUE VALUE VALUE VALUE PAIRS", "grpcstream VALUE VALUE VALUE PAIRS",
+		"http UPSTREAM PAIRS VALUE PAIRS NUMBER", "grpc UPSTREAM VALUE VALUE VALUE PAIRS", "grpcstream UPSTREAM VALUE VALUE PAIRS",
 		"grpcsend ID VALUE 1", "grpccancel ID", "grpcclose ID",
 		"getdata KEY", "setdata KEY VALUE ID", "queue KEY", "resolve KEY KEY", "enqueue ID VALUE", "dequeue ID",
 		"metric NUMBER KEY", "inc ID NUMBER", "record ID NUMBER", "value ID",
@@ -45,7 +47,10 @@ func words() map[string][]string {
 		"STATUS":  {"200", "204", "304", "100", "101", "503", "0", "99", "600", "1000", "4294967295"},
 		"ID":      {"$id", "$token", "$cas", "0", "1", "4294967295"},
 		"CONTEXT": {"$ctx", "$root", "0", "4294967295"}, // never that of another stream, whose data a guest may ask for
-		"KEY":     {"a", "b", `""`, "clear_route_cache", "compress", "declare_property", "expr_create", "set_envoy_filter_state"},
+		// Outside of a stream any will do.
+		"OUTSIDE":  {"$ctx", "$root", "$stream", "1", "2", "3"},
+		"UPSTREAM": {"auth", "nobody", `""`, "http://127.0.0.1:1"},
+		"KEY":      {"a", "b", `""`, "clear_route_cache", "compress", "declare_property", "expr_create", "set_envoy_filter_state"},
 		"NAME": {
 			"x-secret", ":path", ":status", ":method", ":authority", ":scheme", "host", "content-length", "transfer-encoding",
 			"connection", "te", "trailer", "x-new", `""`, `"a b"`, `"a\r\nb"`, "X-ANSWER", "content-type", "cookie", "grpc-status",
@@ -54,7 +59,7 @@ func words() map[string][]string {
 			"v", "/new?q", `""`, "204", "5", "0", "-1", "999", "chunked", `"a\r\nb: c"`, `"\0"`, "example.org:1", "POST", "trailers", "x-a",
 			"application/grpc", "CONNECT", "*", "https", `"/%zz"`,
 		},
-		"PAIRS": {"-", "a=b", ":status=200", ":path=/,:method=GET,:authority=a", "content-length=3,x=y", `"a\r\n=b"`, "=,=", "transfer-encoding=chunked"},
+		"PAIRS": {"-", "a=b", ":status=200", ":path=/,:method=GET,:authority=a", ":path=/,:method=POST,:authority=a,x-a=1", "content-length=3,x=y", `"a\r\n=b"`, "=,=", "transfer-encoding=chunked"},
 		"PATH": {
 			"request|path", "request|headers|x-secret", "request|headers", "request", "response|code", "response|headers", "connection|id",
 			"plugin_name", "source|address", "a", "|", `""`, "upstream|address", "filter_state|wasm.a", "request.path", "xds|route_name",
@@ -77,11 +82,16 @@ func script(input []byte) string {
 	for _, callback := range []string{
 		"request_headers", "request_body", "request_trailers", "response_headers", "response_body", "response_trailers",
 		"log", "done", "delete", "context_create", "configure", "tick", "queue_ready", "foreign_function",
+		"http_call_response", "grpc_initial", "grpc_receive", "grpc_trailing", "grpc_close",
 	} {
+		outside := strings.Contains(callback, "call") || strings.HasPrefix(callback, "grpc") || callback == "tick"
 		var line []string
 		for range next() % 5 {
 			words := strings.Fields(all[next()%len(all)])
 			for i, w := range words {
+				if w == "CONTEXT" && outside {
+					w = "OUTSIDE"
+				}
 				if list := lists[w]; list != nil {
 					words[i] = list[next()%len(list)]
 				}
@@ -116,6 +126,7 @@ func FuzzSequences(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Cleanup(keeper.Close)
+	lookUp := callable(f)
 	for i := range commands() {
 		f.Add([]byte{1, byte(i), 1, 1, 1, 0, 1, byte(i), 0, 0, 0, 0, 1, byte(i), 2, 2, 2, 0, 1, byte(i), 2, 0, 1, 0, 1, byte(i), 1, 1, 1, 0})
 	}
@@ -125,11 +136,11 @@ func FuzzSequences(f *testing.F) {
 		}
 		core, logs := observer.New(zap.DebugLevel)
 		spec := plugin.Spec{
-			Name: "sequence", Code: code, Config: script(input), Instances: 1, PauseTimeout: 5 * time.Millisecond,
+			Name: "sequence", Code: code, Config: script(input), Instances: 1, PauseTimeout: 10 * time.Millisecond,
 			FailurePolicy: plugin.Policy(plugin.Policies()[len(input)%len(plugin.Policies())]),
 		}
 		p, err := plugin.Open(context.Background(), spec, plugin.Deps{
-			Shared: shared.NewStore(), Metrics: guestmetrics.NewStore().Of("sequence"), Code: compiled, Log: zap.New(core),
+			Shared: shared.NewStore(), Metrics: guestmetrics.NewStore().Of("sequence"), Code: compiled, Log: zap.New(core), Upstreams: lookUp,
 		})
 		if err != nil {
 			return // it fails while it is configured
@@ -153,6 +164,28 @@ func FuzzSequences(f *testing.F) {
 		}
 		s.checkLogs(logs)
 	})
+}
+
+// callable is an upstream that the plugin may call, by the name of auth.
+func callable(f *testing.F) callout.Lookup {
+	f.Helper()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("X-User", "bob")
+		_, _ = io.WriteString(w, "answer")
+	}))
+	u, err := upstream.New(upstream.Settings{
+		Name: "auth", Endpoints: []upstream.EndpointSettings{{Address: strings.TrimPrefix(server.URL, "http://")}},
+	})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Cleanup(func() { u.Close(); server.Close() })
+	return func(name string) (*upstream.Upstream, error) {
+		if name != "auth" {
+			return nil, errors.New("unknown upstream")
+		}
+		return u, nil
+	}
 }
 
 type sequence struct {

@@ -2,6 +2,7 @@ package plugin
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/loom-gateway/loom/internal/proxywasm"
 	"github.com/loom-gateway/loom/internal/shared"
@@ -72,6 +74,61 @@ func TestPluginsShareCompiledCode(t *testing.T) {
 	defer third.Close()
 	if files := compiledFiles(t, folder); len(files) == 0 {
 		t.Error("the code outlived the plugins that used it")
+	}
+}
+
+// A damaged file costs a compilation and a warning.
+func TestDamagedCode(t *testing.T) {
+	folder := t.TempDir()
+	start := func() []string {
+		code, err := NewCode(folder)
+		if err != nil {
+			t.Fatal(err)
+		}
+		core, logs := observer.New(zap.WarnLevel)
+		spec := probeSpec(t, "request_headers: log 2 here")
+		spec.Name = "damaged"
+		p, err := Open(context.Background(), spec, Deps{Shared: shared.NewStore(), Code: code, Log: zap.New(core)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer p.Close()
+		c := mustContext(t, p, spec.Config)
+		defer c.Release()
+		s, err := c.NewStream(noExchange{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if v := s.RequestHeaders(0, true); v.Err != nil {
+			t.Error(v.Err)
+		}
+		s.Finish()
+		var warnings []string
+		for _, e := range logs.FilterMessageSnippet("compiled plugins").All() {
+			warnings = append(warnings, fmt.Sprint(e.ContextMap()))
+		}
+		return warnings
+	}
+	if warnings := start(); warnings != nil {
+		t.Errorf("the first start warns: %q", warnings)
+	}
+	files := compiledFiles(t, folder)
+	if len(files) != 1 {
+		t.Fatalf("the folder has %q", files)
+	}
+	content, err := os.ReadFile(files[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	content[len(content)/2] ^= 1
+	if err := os.WriteFile(files[0], content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if warnings := start(); len(warnings) != 1 || !strings.Contains(warnings[0], "damaged") {
+		t.Errorf("a damaged file gives the warnings %q", warnings)
+	}
+	if warnings := start(); warnings != nil {
+		t.Errorf("after it was written again: %q", warnings)
 	}
 }
 
