@@ -75,6 +75,16 @@ func (b *body) readSome(p []byte) (n int, err error) {
 	return n, err
 }
 
+// Buffered is how many bytes of the body, and of what frames it, have come already.
+func (b *body) Buffered() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.err != nil {
+		return 0
+	}
+	return b.x.conn.in.len()
+}
+
 // finish ends the exchange and says what has ended it.
 func (b *body) finish(err error) error {
 	if !b.leave() {

@@ -9,6 +9,9 @@ import (
 // Protocol is the one to the backends, one of Protocols.
 func (u *Upstream) Protocol() string { return u.settings.Protocol }
 
+// Engine carries HTTP/1.1 to the backends, one of Engines.
+func (u *Upstream) Engine() string { return u.settings.Engine }
+
 // Dial connects to an endpoint, and to the next one as long as no connection can be made, for protocols that net/http does
 // not speak. With the protocol https the connection is over TLS. The call ends when the connection is closed by its user.
 // Errors: ErrNoEndpoint, *DialError when every endpoint was tried, and what the TLS handshake says.

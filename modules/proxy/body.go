@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"io"
+	"maps"
 	"net/http"
 	"sync/atomic"
 )
@@ -28,6 +29,40 @@ func bodyOf(r *http.Request) io.Closer {
 		return nil
 	}
 	return r.Body
+}
+
+// forwardedBody is the request's body on the direct way. At its end it has the trailers.
+type forwardedBody struct {
+	client  *http.Request
+	trailer http.Header
+	first   [1]byte
+	ahead   []byte // of first, what was read to find out whether there is a body
+	touched atomic.Bool
+	ended   bool
+}
+
+// Read notes that the body cannot be sent again.
+func (b *forwardedBody) Read(data []byte) (int, error) {
+	b.touched.Store(true)
+	if len(b.ahead) > 0 {
+		n := copy(data, b.ahead)
+		b.ahead = b.ahead[n:]
+		return n, nil
+	}
+	n, err := b.client.Body.Read(data)
+	if err == io.EOF && !b.ended {
+		b.ended = true
+		maps.Copy(b.trailer, b.client.Trailer)
+	}
+	return n, err
+}
+
+// Close keeps a body open of which nothing was read, as sentBody does.
+func (b *forwardedBody) Close() error {
+	if !b.touched.Load() {
+		return nil
+	}
+	return b.client.Body.Close()
 }
 
 // Read notes that the body cannot be sent again.

@@ -1,17 +1,47 @@
 package proxy
 
 import (
+	"context"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
+	"go.uber.org/zap"
+
+	"github.com/loom-gateway/loom/internal/upstream"
 )
 
 // streamCloseDelay is how long upgraded connections live on after their config was replaced. Without it a reload
 // would close every WebSocket; without an end, memory of old configs would pile up.
 const streamCloseDelay = 10 * time.Minute
+
+// sharedProxy is what all handlers to one upstream share.
+type sharedProxy struct {
+	*reverseproxy.Handler // the composed way
+	direct                bool
+	logger                *zap.Logger
+	buffers               sync.Pool
+}
+
+func newShared(ctx caddy.Context, u *upstream.Upstream) (*sharedProxy, error) {
+	proxy, err := newProxy(ctx, u.Name())
+	return &sharedProxy{Handler: proxy, direct: usesEngine(u), logger: ctx.Logger()}, err
+}
+
+// composed has Caddy's reverse_proxy do it. The transport finds the pass in the request's context.
+func (h *Handler) composed(p *pass, w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	for name := range r.Header {
+		if isAlias(name) {
+			delete(r.Header, name)
+		}
+	}
+	p.ctx = context.WithValue(p.ctx, passKey{}, p)
+	return h.shared.ServeHTTP(w, r.WithContext(p.ctx), next)
+}
 
 // newProxy composes Caddy's reverse_proxy with Loom's upstream. It gets one upstream of its own that stands for the
 // whole group: which endpoint is meant, and which is next, is decided in the transport.

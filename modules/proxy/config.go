@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"github.com/caddyserver/caddy/v2"
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 
 	"github.com/loom-gateway/loom/internal/upstream"
 )
@@ -17,5 +16,5 @@ type Handler struct {
 	Timeout caddy.Duration `json:"timeout,omitempty"`
 
 	upstream *upstream.Upstream
-	proxy    *reverseproxy.Handler
+	shared   *sharedProxy
 }

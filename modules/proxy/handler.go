@@ -7,7 +7,6 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 
 	"github.com/loom-gateway/loom/internal/debuggate"
 	"github.com/loom-gateway/loom/modules/gateway"
@@ -36,12 +35,12 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		return err
 	}
 	shared, err := app.Shared("loom_proxy "+h.Upstream, func() (any, error) {
-		return newProxy(ctx, h.Upstream)
+		return newShared(ctx, h.upstream)
 	})
 	if err != nil {
 		return fmt.Errorf("provisioning the proxy to upstream %q: %w", h.Upstream, err)
 	}
-	h.proxy = shared.(*reverseproxy.Handler)
+	h.shared = shared.(*sharedProxy)
 	return nil
 }
 
@@ -60,7 +59,10 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	defer p.end()
 	answerEarly(w, r)
 	delete(r.Header, debuggate.Header) // of routes without plugins: it is for the gateway
-	return h.proxy.ServeHTTP(w, r.WithContext(p.ctx), next)
+	if h.goesDirect(r) {
+		return h.direct(p, w, r)
+	}
+	return h.composed(p, w, r, next)
 }
 
 // answerEarly lets an HTTP/1.1 response begin while the request's body is still coming. Otherwise net/http would read

@@ -80,15 +80,33 @@ func TestTrustedProxies(t *testing.T) {
 
 func TestResponseHeaders(t *testing.T) {
 	t.Parallel()
-	c := gateway(t, rawBackend(t, "HTTP/1.1 200 OK\r\nConnection: X-Hop\r\nX-Hop: 1\r\nKeep-Alive: 5\r\n"+
+	c := gateway(t, rawBackend(t, "HTTP/1.1 200 OK\r\nConnection: X-Hop\r\nX-Hop: 1\r\nConnection: close, X-Other\r\nX-Other: 1\r\nKeep-Alive: 5\r\n"+
 		"Proxy-Authenticate: x\r\nX-Mine: 1\r\nX-Mine: 2\r\nSet-Cookie: a=1\r\nSet-Cookie: b=2\r\nContent-Length: 2\r\n\r\nok"))
 	res, text := get(t, c.URL(""))
 	if text != "ok" {
 		t.Errorf("body = %q", text)
 	}
 	compareHeaders(t, "response", res.Header, map[string]string{
-		"X-Hop": "-", "Keep-Alive": "-", "Proxy-Authenticate": "-", "X-Mine": "1,2", "Set-Cookie": "a=1,b=2", "Connection": "-",
+		"X-Hop": "-", "X-Other": "-", "Keep-Alive": "-", "Proxy-Authenticate": "-", "X-Mine": "1,2", "Set-Cookie": "a=1,b=2", "Connection": "-",
 	})
+}
+
+// TestAliasesOfIdentity has no other spelling of what the gateway says about the client pass, even where such names may.
+func TestAliasesOfIdentity(t *testing.T) {
+	t.Parallel()
+	for _, engine := range []string{"loom", "stock"} {
+		seen := make(chan http.Header, 1)
+		address := strings.TrimPrefix(backend(t, func(_ http.ResponseWriter, r *http.Request) { seen <- r.Header }), "http://")
+		to := fmt.Sprintf(`{"upstreams": {"backend": {"endpoints": [{"address": %q}], "transport": {"engine": %q}}}}`, address, engine)
+		c := moduletest.Provision(t, moduletest.Server(to, `{
+			"listen": ["127.0.0.1:0"], "automatic_https": {"disable": true},
+			"expected_underscore_headers": ["X_*"], "expected_dot_headers": ["X.*"],
+			"routes": [{"handle": [`+toBackend+`]}]}`)).Start()
+		raw(t, c.Addr(""), "GET / HTTP/1.1\r\nHost: a\r\nX_Forwarded_For: 6.6.6.6\r\nX.Forwarded.Proto: https\r\nX_Mine: 1\r\n\r\n")
+		compareHeaders(t, engine, within(t, "request at the backend", seen), map[string]string{
+			"X-Forwarded-For": "127.0.0.1", "X-Forwarded-Proto": "http", "X_forwarded_for": "-", "X.forwarded.proto": "-", "X_mine": "1",
+		})
+	}
 }
 
 // rawBackend answers every connection's first request with the bytes, and closes it.

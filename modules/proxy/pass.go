@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -18,7 +19,7 @@ import (
 // streamIdleTimeout replaces the listener's read_idle_timeout for requests that may be silent by nature.
 const streamIdleTimeout = 24 * time.Hour
 
-// pass is one request on its way through the proxy. The transport finds it in the request's context.
+// pass is one request on its way through the proxy.
 type pass struct {
 	ctx    context.Context
 	call   *upstream.Call
@@ -28,10 +29,16 @@ type pass struct {
 	limit  time.Duration
 
 	state *filterstate.State // nil when no plugin asks
-	sent  time.Time          // when the endpoint got the request; only for state
+	sent  time.Time          // when the endpoint got the request
 
 	deadline    time.Time // of a gRPC client; zero when it has none
 	restoreIdle func()    // nil when the idle timeout is the listener's
+
+	writer   http.ResponseWriter // of a direct pass
+	hints    sync.Mutex          // held while an informational response is passed on
+	answered bool                // no more of them
+	response *http.Response      // nil before there is one
+	latency  time.Duration       // until then
 }
 
 type passKey struct{}
@@ -41,12 +48,13 @@ func passOf(ctx context.Context) *pass {
 	return p
 }
 
+// begin lets a request in.
 func (h *Handler) begin(r *http.Request) *pass {
 	p := &pass{call: h.upstream.Begin(), body: bodyOf(r), limit: time.Duration(h.Timeout), deadline: grpcDeadline(r)}
 	clientIP, _ := caddyhttp.GetVar(r.Context(), caddyhttp.ClientIPVarKey).(string)
 	p.call.HashOn(r.Header, clientIP)
 	p.state = gateway.VarsOf(r.Context()).State()
-	p.ctx = context.WithValue(r.Context(), passKey{}, p)
+	p.ctx = r.Context()
 	if p.limit > 0 {
 		p.ctx, p.cancel = context.WithCancelCause(p.ctx)
 		p.timer = time.AfterFunc(p.limit, func() { p.cancel(context.DeadlineExceeded) })

@@ -14,8 +14,8 @@ import (
 // What the plugins in front of the proxy may ask about the upstream. Without plugins nothing of it is done.
 
 func (p *pass) begins() {
+	p.sent = time.Now()
 	if p.state != nil {
-		p.sent = time.Now()
 		p.call.Prefer(p.state.Host())
 	}
 }
