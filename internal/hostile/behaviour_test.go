@@ -85,6 +85,10 @@ func everywhere() []string { return slices.Concat(streamCallbacks(), rootCallbac
 // onStreams is every callback that has a request at hand.
 func onStreams() []string { return slices.Concat(streamCallbacks(), rootCallbacks()) }
 
+func without(callbacks []string, name string) []string {
+	return slices.DeleteFunc(callbacks, func(c string) bool { return c == name })
+}
+
 // The limits that the cases run with: short, so that hundreds of them do not take hours.
 const (
 	callTimeout  = 300 * time.Millisecond

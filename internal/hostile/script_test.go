@@ -44,9 +44,9 @@ func scriptOf(a attack, callback string) string {
 		return lines("request_headers: "+guard+"tick 10; return 1", "tick: tick 0; "+then)
 	case "http_call_response":
 		return lines("request_headers: "+guard+"http backend :method=GET,:path=/call,:authority=backend; return 1",
-			"http_call_response#1: "+then)
+			"http_call_response: "+then)
 	case "queue_ready":
-		return lines("request_headers: "+guard+"queue q; enqueue $id x; return 1", "queue_ready#1: "+then)
+		return lines("request_headers: "+guard+"queue q; enqueue $id x; return 1", "queue_ready: "+then)
 	case allocator:
 		return "request_headers: " + guard + do
 	}
