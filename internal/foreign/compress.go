@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"compress/zlib"
 	"io"
+	"sync"
 
 	"github.com/loom-gateway/loom/internal/proxywasm/abi"
 )
@@ -12,10 +13,16 @@ import (
 // maxUncompressed bounds uncompress against decompression bombs, in bytes.
 const maxUncompressed = 16 << 20
 
+// writers are kept, since each has more than 1 MB of tables: a plugin that compresses in a loop would make the collector of garbage the
+// gateway's main work.
+var writers = sync.Pool{New: func() any { return zlib.NewWriter(nil) }} //nolint:gochecknoglobals // holds nothing of any call
+
 // Compress answers `compress`: the arguments as a zlib stream (RFC 1950).
 func Compress(data []byte) ([]byte, abi.Status) {
 	var out bytes.Buffer
-	w := zlib.NewWriter(&out)
+	w := writers.Get().(*zlib.Writer)
+	defer writers.Put(w)
+	w.Reset(&out)
 	if _, err := w.Write(data); err != nil {
 		return nil, abi.StatusSerializationFailure
 	}
