@@ -2,10 +2,12 @@
 package guestmetrics
 
 import (
+	"maps"
 	"math"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"weak"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -16,23 +18,27 @@ import (
 // overflow is the id of everything beyond the most metrics that a plugin may define: it is accepted and counted nowhere.
 const overflow = 0
 
-// Store holds the metrics of all plugins by the plugins' names, so that instances and reloads share them.
+// Store finds the metrics of all plugins by the plugins' names, so that instances and reloads share them. It does not keep them:
+// they go with the last plugin that has them, or each new name would cost the gateway a thousand metrics for good.
 type Store struct {
 	mu       sync.Mutex
-	byPlugin map[string]*Metrics
+	byPlugin map[string]weak.Pointer[Metrics]
 }
 
 // NewStore returns an empty store.
-func NewStore() *Store { return &Store{byPlugin: map[string]*Metrics{}} }
+func NewStore() *Store { return &Store{byPlugin: map[string]weak.Pointer[Metrics]{}} }
 
 // Of returns the metrics of a plugin.
 func (s *Store) Of(plugin string) *Metrics {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.byPlugin[plugin] == nil {
-		s.byPlugin[plugin] = &Metrics{plugin: plugin, ids: map[metricKey]uint32{}, list: make([]*metric, 1), most: proxywasm.DefaultLimits().Metrics}
+	if m := s.byPlugin[plugin].Value(); m != nil {
+		return m
 	}
-	return s.byPlugin[plugin]
+	maps.DeleteFunc(s.byPlugin, func(_ string, m weak.Pointer[Metrics]) bool { return m.Value() == nil })
+	m := &Metrics{plugin: plugin, ids: map[metricKey]uint32{}, list: make([]*metric, 1), most: proxywasm.DefaultLimits().Metrics}
+	s.byPlugin[plugin] = weak.Make(m)
+	return m
 }
 
 // Metrics are those of one plugin.

@@ -2,6 +2,7 @@ package guestmetrics
 
 import (
 	"fmt"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -77,5 +78,21 @@ func TestMetricsAreBounded(t *testing.T) {
 	wg.Wait()
 	if n := testutil.CollectAndCount(collector{m}); n != proxywasm.DefaultLimits().Metrics {
 		t.Errorf("%d metrics are kept", n)
+	}
+}
+
+// What a plugin has defined goes with it; a plugin that still has it shares it.
+func TestMetricsOfAPluginThatIsGone(t *testing.T) {
+	t.Parallel()
+	store := NewStore()
+	m := store.Of("short")
+	if id, _ := m.Define(abi.MetricCounter, "hits"); id == 0 || store.Of("short") != m {
+		t.Fatal("a plugin that is there does not share its metrics")
+	}
+	runtime.KeepAlive(m)
+	m = nil
+	runtime.GC()
+	if _, status := store.Of("short").Get(1); status != abi.StatusNotFound {
+		t.Errorf("the metrics of a plugin that is gone are still there: %v", status)
 	}
 }

@@ -39,8 +39,8 @@ type attack struct {
 	// before runs ahead of the attack; check looks at what came of it.
 	before func(*kit, *trial)
 	check  func(*kit, *trial) error
-	// slow leaves the attack to `make hostile`.
-	slow bool
+	// slow leaves the attack to `make hostile`; once tries it under one policy, as it goes on all the time and would be its own neighbour.
+	slow, once bool
 }
 
 // outcome is what must become of an attack.

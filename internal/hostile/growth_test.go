@@ -40,7 +40,7 @@ func growth() []*behaviour {
 		}},
 		{id: 36, group: "growth", name: "timers that never rest", promise: "10 ms is the shortest period; ticks do not pile up", attacks: []attack{
 			{name: "a period of 0 and of 1 ms", do: "tick 0; tick 1", in: onStreams(), check: (*kit).tickedSlowly},
-			{name: "a tick slower than its period", script: lines("configure: tick 1", "tick: busy 50"), in: []string{"tick"}, check: (*kit).tickedSlowly},
+			{name: "a tick slower than its period", script: lines("configure: tick 1", "tick: busy 50"), in: []string{"tick"}, once: true, check: (*kit).tickedSlowly},
 		}},
 	}
 }

@@ -43,12 +43,15 @@ func scriptOf(a attack, callback string) string {
 	case "tick":
 		return lines("request_headers: "+guard+"tick 10; return 1", "tick: tick 0; "+then)
 	case "http_call_response":
-		return lines("request_headers: "+guard+"http backend :method=GET,:path=/call,:authority=backend; return 1",
+		return lines("request_headers: "+guard+"quiet 1; http backend :method=GET,:path=/call,:authority=backend; quiet 0; return 1",
 			"http_call_response: "+then)
 	case "queue_ready":
 		return lines("request_headers: "+guard+"queue q; enqueue $id x; return 1", "queue_ready: "+then)
 	case allocator:
 		return "request_headers: " + guard + do
+	}
+	if a.outcome == held { // each time, not only with the first piece of a body
+		return callback + ": " + guard + do
 	}
 	return callback + "#1: " + guard + do
 }
