@@ -85,12 +85,13 @@ func TestMetricsAreBounded(t *testing.T) {
 func TestMetricsOfAPluginThatIsGone(t *testing.T) {
 	t.Parallel()
 	store := NewStore()
-	m := store.Of("short")
-	if id, _ := m.Define(abi.MetricCounter, "hits"); id == 0 || store.Of("short") != m {
-		t.Fatal("a plugin that is there does not share its metrics")
-	}
-	runtime.KeepAlive(m)
-	m = nil
+	func() {
+		m := store.Of("short")
+		if id, _ := m.Define(abi.MetricCounter, "hits"); id == 0 || store.Of("short") != m {
+			t.Fatal("a plugin that is there does not share its metrics")
+		}
+		runtime.KeepAlive(m)
+	}()
 	runtime.GC()
 	if _, status := store.Of("short").Get(1); status != abi.StatusNotFound {
 		t.Errorf("the metrics of a plugin that is gone are still there: %v", status)
