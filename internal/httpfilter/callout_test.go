@@ -8,9 +8,12 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/loom-gateway/loom/internal/plugin"
+	"github.com/loom-gateway/loom/internal/proxywasm"
 	"github.com/loom-gateway/loom/internal/upstream"
 )
 
@@ -100,4 +103,26 @@ func TestClientLeavesDuringACall(t *testing.T) {
 	}
 	<-g.errors
 	client.CloseIdleConnections()
+}
+
+// A plugin that calls from each answer does not go on for ever: the calls are those of one request, also when that has ended.
+func TestEndlessCalls(t *testing.T) {
+	var asked atomic.Int64
+	auth := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked.Add(1) }))
+	t.Cleanup(auth.Close)
+	const call = `http auth ":method=GET,:path=/,:authority=auth.test"`
+	g := serve(t, "request_headers: "+call+"; return 1\nhttp_call_response: effective $stream; continue 0; effective 1; "+call, echo,
+		func(s *plugin.Spec) { s.Limits.StreamCallsInAll = 5 })
+	g.callable(t, strings.TrimPrefix(auth.URL, "http://"))
+	if a := g.do(t, "GET", "/", nil); a.status != 200 {
+		t.Errorf("status %d", a.status)
+	}
+	for end := time.Now().Add(20 * time.Second); g.plugin.Stats().LimitHits[proxywasm.LimitCalls] == 0; time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("%d calls, and no end", asked.Load())
+		}
+	}
+	if n := asked.Load(); n != 5 {
+		t.Errorf("%d calls", n)
+	}
 }

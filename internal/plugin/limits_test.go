@@ -30,7 +30,7 @@ func TestLimitsTakeEffect(t *testing.T) {
 		{proxywasm.LimitCallTimeout, "request_headers: loop", proxywasm.Limits{CallTimeout: 50 * time.Millisecond}, 1},
 		{proxywasm.LimitTickPeriod, "request_headers: tick 1; tick 60000", proxywasm.Limits{}, 1},
 		{proxywasm.LimitLogLine, "request_headers: log 2 " + long, proxywasm.Limits{LogBytes: 200}, 1},
-		{proxywasm.LimitMetrics, "request_headers: metric 0 a; metric 0 b; metric 0 a; metric 0 " + long, proxywasm.Limits{}, 2},
+		{proxywasm.LimitMetrics, "request_headers: metric 0 a; metric 0 b; metric 0 a; metric 0 " + strings.Repeat("n", 4097), proxywasm.Limits{}, 2},
 		{proxywasm.LimitSharedData, "request_headers: setdata k v; setdata k " + long, proxywasm.Limits{SharedBytes: 100}, 1},
 		{proxywasm.LimitQueues, "request_headers: queue q; enqueue $id a; enqueue $id b", proxywasm.Limits{QueueItems: 1}, 1},
 		{proxywasm.LimitQueues, "request_headers: queue q; enqueue $id " + long, proxywasm.Limits{QueueBytes: 100}, 1},

@@ -143,8 +143,8 @@ const (
 	// maxPollSleep is the longest that one poll_oneoff sleeps: guest code holds the instance while it sleeps.
 	maxPollSleep = 5 * time.Millisecond
 
-	// maxMetricName is the longest name of a metric, in bytes.
-	maxMetricName = 256
+	// maxMetricName is the longest name of a metric, in bytes: those of Istio, which hold all labels, have hundreds.
+	maxMetricName = 4096
 
 	// MaxAnswer is the largest answer to a call that is kept, the largest gRPC message and the largest reply of Redis, in bytes.
 	MaxAnswer = 4 << 20
