@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/loom-gateway/loom/internal/plugin"
+	"github.com/loom-gateway/loom/internal/proxywasm"
 )
 
 func TestStreamBody(t *testing.T) {
@@ -120,7 +121,7 @@ func testStreamBody(t *testing.T, code []byte) {
 
 	t.Run("what is larger than any buffer", func(t *testing.T) {
 		t.Parallel()
-		const size = 3 * plugin.DefaultBodyLimit
+		const size = 3 * proxywasm.DefaultBodyLimit
 		large := bytes.Repeat([]byte("secret=abc "), size/11)
 		url := start(t, "request mask secret=\nresponse upper", func(w http.ResponseWriter, r *http.Request) {
 			_ = http.NewResponseController(w).EnableFullDuplex() // net/http would throw away what is unread
