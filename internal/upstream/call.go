@@ -2,7 +2,6 @@ package upstream
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -12,20 +11,19 @@ import (
 	"github.com/loom-gateway/loom/internal/http1"
 )
 
-// ErrNoEndpoint says that no endpoint may be used at this time.
-var ErrNoEndpoint = errors.New("no endpoint is available")
-
 // Call is one request on its way through an upstream. It is not safe for concurrent use.
 type Call struct {
 	upstream *Upstream
 	endpoint *Endpoint
 	index    int    // of endpoint
+	attempts int    // requests that were sent, or tried to
 	tried    []bool // by endpoint; nil until one has failed
 	first    string // the endpoint to try first; empty: the balancer picks
 	key      uint64 // for consistent_hash
 	keyed    bool   // the key is known
 	picked   bool   // the balancer has picked endpoint, and waits for it to be done
 	inform   http1.Informational
+	passes   bool // endpoints that start slowly are passed over in this pick
 	ended    bool
 }
 
@@ -33,18 +31,7 @@ type Call struct {
 func (c *Call) Endpoint() *Endpoint { return c.endpoint }
 
 // Attempts is how many endpoints were tried.
-func (c *Call) Attempts() int {
-	if c.endpoint == nil {
-		return 0
-	}
-	n := 1
-	for _, tried := range c.tried {
-		if tried {
-			n++
-		}
-	}
-	return n
-}
+func (c *Call) Attempts() int { return c.attempts }
 
 // Endpoints is how many the upstream has.
 func (c *Call) Endpoints() int { return len(c.upstream.endpoints) }
@@ -61,31 +48,36 @@ func (c *Call) Inform(inform http1.Informational) { c.inform = inform }
 // is closed before the first byte was read, which is what http.Transport does when it cannot connect.
 // Errors: ErrNoEndpoint, *DialError when every endpoint was tried, and what the engine says.
 func (c *Call) RoundTrip(req *http.Request) (res *http.Response, err error) {
-	err = c.try(req.Context(), func(e *Endpoint) (err error) {
-		sent := time.Now()
+	err = c.try(req.Context(), func(e *Endpoint) (*http.Response, error) {
 		res, err = e.roundTrip(req, c.inform) //nolint:bodyclose // the caller has it
-		e.observe(res, sent)
-		return err
+		return res, err
 	})
 	return res, err
 }
 
 // try uses an endpoint, and the next one as long as no connection can be made.
-func (c *Call) try(ctx context.Context, use func(*Endpoint) error) error {
-	c.pick()
-	for tries := 1; ; tries++ {
-		if c.endpoint == nil {
-			return fmt.Errorf("upstream %q: %w", c.upstream.settings.Name, ErrNoEndpoint)
+func (c *Call) try(ctx context.Context, use func(*Endpoint) (*http.Response, error)) error {
+	var last error
+	for more := c.pick(); more; more = c.pickAnother() {
+		permit, ok := c.upstream.enter(c.endpoint)
+		if !ok { // nothing was sent: the probes of a half-open breaker are under way
+			continue
 		}
-		err := use(c.endpoint)
-		if err == nil {
+		c.attempts++
+		a := attempt{c.upstream, c.endpoint, permit, ctx, time.Now()}
+		res, err := use(c.endpoint)
+		if a.settle(res, err); err == nil {
 			return nil
 		}
-		if !IsDialError(err) || tries == len(c.upstream.endpoints) || ctx.Err() != nil {
-			return c.describe(err, tries)
+		if last = c.describe(err); !IsDialError(err) || ctx.Err() != nil {
+			return last
 		}
-		c.pickAnother()
 	}
+	if last == nil {
+		c.use(-1, false)
+		return c.upstream.unavailable()
+	}
+	return last
 }
 
 // Prefer makes the endpoint of that address (Endpoint.Name) the first that is tried, if the upstream has it.
@@ -98,36 +90,61 @@ func (c *Call) HashOn(header http.Header, clientIP string) {
 	}
 }
 
-func (c *Call) pick() {
+// pick looks for the first endpoint, and reports whether there is one.
+func (c *Call) pick() bool {
+	c.upstream.refreshIfDue()
 	if c.first != "" {
-		if i := slices.IndexFunc(c.upstream.endpoints, func(e *Endpoint) bool { return e.name == c.first }); i >= 0 {
+		i := slices.IndexFunc(c.upstream.endpoints, func(e *Endpoint) bool { return e.name == c.first && !e.out.Load() })
+		if i >= 0 {
 			c.use(i, false)
-			return
+			return true
 		}
 	}
 	if !c.keyed {
 		c.key, c.keyed = balance.RandomKey(), true
 	}
-	c.use(c.upstream.picker.Pick(c.key, nil), true)
+	return c.choose(nil)
 }
 
-// pickAnother picks an endpoint that was not tried, now that one has failed.
-func (c *Call) pickAnother() {
+// pickAnother picks an endpoint that was not tried, now that one has failed. Without one the call keeps the last.
+func (c *Call) pickAnother() bool {
 	if c.tried == nil {
 		c.tried = make([]bool, len(c.upstream.endpoints))
 	}
 	c.tried[c.index] = true
-	c.use(c.upstream.picker.Pick(c.key, c), true)
+	return c.choose(c)
+}
+
+// choose asks the balancer, and passes over an endpoint that starts slowly when it is not its turn and another will do.
+func (c *Call) choose(excluded balance.Excluder) bool {
+	u := c.upstream
+	i := u.picker.Pick(c.key, excluded)
+	if i < 0 {
+		return false
+	}
+	if window := u.settings.SlowStart; window > 0 && u.endpoints[i].ramp.Climbing(window, time.Now) && !u.endpoints[i].ramp.Take(window, time.Now()) {
+		c.passes = true
+		if other := u.picker.Pick(c.key, c); other >= 0 {
+			u.picker.Done(i)
+			i = other
+		}
+		c.passes = false
+	}
+	c.use(i, true)
+	return true
 }
 
 // Excluded implements balance.Excluder: what was tried is not tried again.
-func (c *Call) Excluded(i int) bool { return c.tried[i] }
+func (c *Call) Excluded(i int) bool {
+	return c.tried != nil && c.tried[i] ||
+		c.passes && c.upstream.endpoints[i].ramp.Climbing(c.upstream.settings.SlowStart, time.Now)
+}
 
 // describe says who failed, around the error.
-func (c *Call) describe(err error, tries int) error {
-	if tries > 1 {
+func (c *Call) describe(err error) error {
+	if c.attempts > 1 {
 		return fmt.Errorf("upstream %q: none of %d endpoints could be reached, last %s: %w",
-			c.upstream.settings.Name, tries, c.endpoint.name, err)
+			c.upstream.settings.Name, c.attempts, c.endpoint.name, err)
 	}
 	return fmt.Errorf("upstream %q, endpoint %s: %w", c.upstream.settings.Name, c.endpoint.name, err)
 }

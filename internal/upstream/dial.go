@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"net"
+	"net/http"
 )
 
 // Protocol is the one to the backends, one of Protocols.
@@ -16,9 +17,9 @@ func (u *Upstream) Engine() string { return u.settings.Engine }
 // not speak. With the protocol https the connection is over TLS. The call ends when the connection is closed by its user.
 // Errors: ErrNoEndpoint, *DialError when every endpoint was tried, and what the TLS handshake says.
 func (c *Call) Dial(ctx context.Context) (conn net.Conn, err error) {
-	err = c.try(ctx, func(e *Endpoint) (err error) {
+	err = c.try(ctx, func(e *Endpoint) (*http.Response, error) {
 		conn, err = e.dial(ctx)
-		return err
+		return nil, err
 	})
 	return conn, err
 }

@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"net/url"
 	"sync/atomic"
-	"time"
 
 	"github.com/loom-gateway/loom/internal/http1"
 )
@@ -29,6 +28,7 @@ type Endpoint struct {
 	http2          atomic.Bool // TLS has agreed on it
 
 	*state
+	out atomic.Bool // the balancer does not pick it
 }
 
 // newEndpoint makes an endpoint without its state.
@@ -70,14 +70,6 @@ func (e *Endpoint) roundTrip(req *http.Request, inform http1.Informational) (*ht
 		e.dialErrors.Add(1)
 	}
 	return res, err
-}
-
-// observe learns how long the endpoint takes to answer. Failures say nothing about that: they may be fast.
-func (e *Endpoint) observe(res *http.Response, sent time.Time) {
-	if res != nil && res.StatusCode < http.StatusInternalServerError {
-		now := time.Now()
-		e.load.Observe(now.Sub(sent), now)
-	}
 }
 
 // direct makes a shallow copy of the request for net/http, which reads in the URL where to connect.

@@ -1,10 +1,13 @@
 package upstream
 
 import (
+	"slices"
 	"sync"
 	"sync/atomic"
 
 	"github.com/loom-gateway/loom/internal/balance"
+	"github.com/loom-gateway/loom/internal/circuit"
+	"github.com/loom-gateway/loom/internal/health"
 )
 
 // Memory is what is known about endpoints, for as long as an Upstream of any config has them: an upstream whose
@@ -12,43 +15,94 @@ import (
 // use; the zero value is empty.
 type Memory struct {
 	mu        sync.Mutex
-	endpoints map[endpointKey]*state
+	upstreams map[string]*record
 }
 
-// endpointKey is an endpoint as configs name it.
-type endpointKey struct{ upstream, address string }
+// record is what is known about an upstream of that name.
+type record struct {
+	users     int
+	endpoints map[string]*state // by address
+	durations histogram
+}
 
 // state is what is known about one endpoint. Every Upstream that has the endpoint reads and writes the same one.
 type state struct {
-	users int // guarded by Memory.mu
+	users    int                         // guarded by Memory.mu
+	watchers atomic.Pointer[[]*Upstream] // who has the endpoint
 
-	load       balance.Load
+	load     balance.Load
+	ramp     balance.Ramp
+	breaker  circuit.Breaker
+	health   health.Status
+	ejection health.Ejection
+
 	requests   atomic.Uint64
 	dialErrors atomic.Uint64
+	results    [6]atomic.Uint64 // by the status' first digit; 0: no response
+	failure    atomic.Pointer[failure]
 }
 
-// take finds the state of an endpoint, or begins one.
-func (m *Memory) take(key endpointKey) *state {
+// join gives an upstream the states of its endpoints, and its record. joined are the endpoints that are new to an
+// upstream which is known.
+func (m *Memory) join(u *Upstream) (joined []*Endpoint) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	s := m.endpoints[key]
-	if s == nil {
-		s = new(state)
-		if m.endpoints == nil {
-			m.endpoints = map[endpointKey]*state{}
-		}
-		m.endpoints[key] = s
+	if m.upstreams == nil {
+		m.upstreams = map[string]*record{}
 	}
-	s.users++
-	return s
+	r, known := m.upstreams[u.settings.Name]
+	if !known {
+		r = &record{endpoints: map[string]*state{}}
+		m.upstreams[u.settings.Name] = r
+	}
+	r.users++
+	u.record = r
+	for _, e := range u.endpoints {
+		s := r.endpoints[e.name]
+		if s == nil {
+			s = new(state)
+			r.endpoints[e.name] = s
+			if known {
+				joined = append(joined, e)
+			}
+		}
+		s.users++
+		s.watch(func(list []*Upstream) []*Upstream { return append(list, u) })
+		e.state = s
+	}
+	return joined
 }
 
-// release gives a state back that was taken. It is forgotten with its last user.
-func (m *Memory) release(key endpointKey) {
+// leave gives back what an upstream joined. What nobody has any more is forgotten.
+func (m *Memory) leave(u *Upstream) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	s := m.endpoints[key]
-	if s.users--; s.users == 0 {
-		delete(m.endpoints, key)
+	for _, e := range u.endpoints {
+		e.watch(func(list []*Upstream) []*Upstream {
+			return slices.DeleteFunc(list, func(other *Upstream) bool { return other == u })
+		})
+		if e.users--; e.users == 0 {
+			delete(u.record.endpoints, e.name)
+		}
+	}
+	if u.record.users--; u.record.users == 0 {
+		delete(m.upstreams, u.settings.Name)
+	}
+}
+
+// watch changes a copy of the list, since it is read without a lock.
+func (s *state) watch(change func([]*Upstream) []*Upstream) {
+	var list []*Upstream
+	if old := s.watchers.Load(); old != nil {
+		list = slices.Clone(*old)
+	}
+	list = change(list)
+	s.watchers.Store(&list)
+}
+
+// changed tells every upstream that has the endpoint that it may have become available, or not.
+func (s *state) changed() {
+	for _, u := range *s.watchers.Load() {
+		u.refresh()
 	}
 }

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/loom-gateway/loom/internal/balance"
+	"github.com/loom-gateway/loom/internal/circuit"
+	"github.com/loom-gateway/loom/internal/health"
 	"github.com/loom-gateway/loom/internal/http1"
 )
 
@@ -44,6 +46,30 @@ type Settings struct {
 	// MaxResponseHeader bounds the head of a response, in bytes. Default: 1 MiB; net/http's own 10 MiB are too much to hold
 	// for every connection of a misbehaving backend.
 	MaxResponseHeader int64
+	// Breaker stops requests to an endpoint that keeps failing. Default: nil, none.
+	Breaker *Breaker
+	// Health probes the endpoints, from Start on. Default: nil, no probes.
+	Health *health.Settings
+	// Passive leaves an endpoint alone for a while when requests to it fail. Default: nil, never.
+	Passive *Passive
+	// PanicThreshold: when fewer than so many percent of the endpoints are well, all get traffic. Default: 0, never.
+	PanicThreshold int
+	// SlowStart is how long the share of an endpoint that came back grows to what is its own. Default: 0, at once.
+	SlowStart time.Duration
+}
+
+// Breaker are the settings of the endpoints' circuit breakers.
+type Breaker struct {
+	circuit.Settings
+	// Statuses that are failures, as health.ParseStatuses reads them. Default: 5xx.
+	Statuses []string
+}
+
+// Passive is when an endpoint is left alone.
+type Passive struct {
+	health.Passive
+	// Statuses that are failures, as health.ParseStatuses reads them. Default: 5xx.
+	Statuses []string
 }
 
 // EndpointSettings is one backend.
@@ -84,6 +110,7 @@ func (s Settings) withDefaults() Settings {
 	s.Pool.MaxIdlePerEndpoint = orDefault(s.Pool.MaxIdlePerEndpoint, DefaultMaxIdlePerEndpoint)
 	s.Pool.IdleTimeout = orDefault(s.Pool.IdleTimeout, DefaultIdleTimeout)
 	s.Pool.DialTimeout = orDefault(s.Pool.DialTimeout, DefaultDialTimeout)
+	s.resilience()
 	s.Endpoints = slices.Clone(s.Endpoints)
 	for i := range s.Endpoints {
 		s.Endpoints[i].Weight = orDefault(s.Endpoints[i].Weight, 1)
@@ -96,6 +123,27 @@ func defaultEngine() string {
 		return EngineLoom
 	}
 	return EngineStock
+}
+
+// resilience fills in copies of what is optional.
+func (s *Settings) resilience() {
+	if b := s.Breaker; b != nil {
+		s.Breaker = &Breaker{b.Settings.WithDefaults(), failures(b.Statuses)}
+	}
+	if h := s.Health; h != nil {
+		probes := h.WithDefaults()
+		s.Health = &probes
+	}
+	if p := s.Passive; p != nil {
+		s.Passive = &Passive{p.Passive.WithDefaults(), failures(p.Statuses)}
+	}
+}
+
+func failures(statuses []string) []string {
+	if len(statuses) == 0 {
+		return []string{"5xx"}
+	}
+	return statuses
 }
 
 func orDefault[T comparable](value, fallback T) T {

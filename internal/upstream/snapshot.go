@@ -1,12 +1,23 @@
 package upstream
 
+import (
+	"time"
+
+	"github.com/loom-gateway/loom/internal/circuit"
+)
+
 // Snapshot is the state of an upstream at one moment, for people.
 type Snapshot struct {
-	Name         string             `json:"name"`
-	Protocol     string             `json:"protocol"`
-	LoadBalancer string             `json:"load_balancer"`
-	InFlight     int64              `json:"in_flight"`
-	Endpoints    []EndpointSnapshot `json:"endpoints"`
+	Name         string `json:"name"`
+	Protocol     string `json:"protocol"`
+	LoadBalancer string `json:"load_balancer"`
+	InFlight     int64  `json:"in_flight"`
+	// Panic: too few endpoints are well, so that all get traffic.
+	Panic     bool               `json:"panic,omitempty"`
+	Endpoints []EndpointSnapshot `json:"endpoints"`
+
+	// Durations until responses began, for metrics.
+	Durations Durations `json:"-"`
 }
 
 // EndpointSnapshot is the state of an endpoint at one moment.
@@ -19,6 +30,26 @@ type EndpointSnapshot struct {
 	Requests uint64 `json:"requests"`
 	// DialErrors are connections that could not be made since then.
 	DialErrors uint64 `json:"dial_errors"`
+	// Available: it is picked for requests.
+	Available bool `json:"available"`
+	// Health by its probes: healthy, unhealthy, or empty without any.
+	Health string `json:"health,omitempty"`
+	// Breaker is closed, half_open or open; empty without one.
+	Breaker string `json:"circuit_breaker,omitempty"`
+	// EjectedUntil is when requests may go to it again that was ejected for failed ones.
+	EjectedUntil *time.Time `json:"ejected_until,omitempty"`
+	// LastError is the last failure of a request, LastProbeError that of a probe.
+	LastError      string     `json:"last_error,omitempty"`
+	LastErrorAt    *time.Time `json:"last_error_at,omitempty"`
+	LastProbeAt    *time.Time `json:"last_probe_at,omitempty"`
+	LastProbeError string     `json:"last_probe_error,omitempty"`
+
+	// For metrics.
+	BreakerState    circuit.State `json:"-"`
+	BreakerOpenings uint64        `json:"-"`
+	Ejections       uint64        `json:"-"`
+	// Results by the first digit of the status; 0: no response.
+	Results [6]uint64 `json:"-"`
 }
 
 // Snapshot reads the state. The numbers are read one by one, while requests go on.
@@ -28,16 +59,54 @@ func (u *Upstream) Snapshot() Snapshot {
 		Protocol:     u.settings.Protocol,
 		LoadBalancer: u.settings.LoadBalancer,
 		InFlight:     u.calls.Load(),
+		Panic:        u.available.panics.Load(),
+		Durations:    u.record.durations.read(),
 		Endpoints:    make([]EndpointSnapshot, 0, len(u.endpoints)),
 	}
+	u.refreshIfDue()
 	for _, e := range u.endpoints {
-		s.Endpoints = append(s.Endpoints, EndpointSnapshot{
-			Address:    e.name,
-			Weight:     e.weight,
-			InFlight:   e.load.InFlight(),
-			Requests:   e.requests.Load(),
-			DialErrors: e.dialErrors.Load(),
-		})
+		s.Endpoints = append(s.Endpoints, u.snapshotOf(e, time.Now()))
 	}
 	return s
+}
+
+func (u *Upstream) snapshotOf(e *Endpoint, now time.Time) EndpointSnapshot {
+	s := EndpointSnapshot{
+		Address:    e.name,
+		Weight:     e.weight,
+		InFlight:   e.load.InFlight(),
+		Requests:   e.requests.Load(),
+		DialErrors: e.dialErrors.Load(),
+		Available:  !e.out.Load(),
+		Ejections:  e.ejection.Total(),
+	}
+	for i := range s.Results {
+		s.Results[i] = e.results[i].Load()
+	}
+	if u.settings.Health != nil {
+		s.Health = "healthy"
+		if u.unhealthy(e) {
+			s.Health = "unhealthy"
+		}
+		at, failure := e.health.Last()
+		s.LastProbeAt, s.LastProbeError = orNone(at), failure
+	}
+	if u.settings.Breaker != nil {
+		s.BreakerState, s.BreakerOpenings = e.breaker.State(), e.breaker.Openings()
+		s.Breaker = s.BreakerState.String()
+	}
+	if u.ejected(e, now) {
+		s.EjectedUntil = orNone(e.ejection.Until())
+	}
+	if f := e.failure.Load(); f != nil {
+		s.LastError, s.LastErrorAt = f.text, orNone(f.at)
+	}
+	return s
+}
+
+func orNone(at time.Time) *time.Time {
+	if at.IsZero() {
+		return nil
+	}
+	return &at
 }

@@ -1,15 +1,15 @@
 package upstream
 
 import (
+	"context"
 	"crypto/tls"
-	"errors"
 	"fmt"
-	"math"
-	"strings"
+	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/loom-gateway/loom/internal/balance"
-	"github.com/loom-gateway/loom/internal/nearest"
+	"github.com/loom-gateway/loom/internal/health"
 )
 
 // Upstream is a named group of backends. It is safe for concurrent use.
@@ -17,7 +17,17 @@ type Upstream struct {
 	settings  Settings
 	endpoints []*Endpoint
 	picker    balance.Picker
+	available availability
 	memory    *Memory
+	record    *record
+
+	breakerStatuses, passiveStatuses health.Statuses // that are failures
+
+	start       sync.Once
+	probes      []health.Probe  // by endpoint
+	probing     context.Context //nolint:containedctx // of the probes, from Start to Close
+	stopProbing context.CancelFunc
+	observer    atomic.Pointer[func(Event)]
 
 	calls  atomic.Int64
 	closed atomic.Bool
@@ -36,7 +46,7 @@ func (m *Memory) New(s Settings) (*Upstream, error) {
 	if err != nil {
 		return nil, err
 	}
-	u := &Upstream{settings: s, memory: m}
+	u := &Upstream{settings: s, memory: m, available: availability{whole: make([]bool, len(s.Endpoints))}}
 	for _, settings := range s.Endpoints {
 		e, err := newEndpoint(s, settings, tlsConfig)
 		if err != nil {
@@ -44,14 +54,41 @@ func (m *Memory) New(s Settings) (*Upstream, error) {
 		}
 		u.endpoints = append(u.endpoints, e)
 	}
-	for _, e := range u.endpoints {
-		e.state = m.take(endpointKey{s.Name, e.name})
+	if err := u.parseStatuses(); err != nil {
+		return nil, err
 	}
-	if u.picker, err = s.picker(u.endpoints); err != nil {
-		u.forget()
-		return nil, fmt.Errorf("balancing: %w", err)
+	if err := u.makeProbes(); err != nil {
+		return nil, err
 	}
-	return u, nil
+	return u, u.join()
+}
+
+// join enters the memory.
+func (u *Upstream) join() (err error) {
+	joined := u.memory.join(u)
+	if u.picker, err = u.settings.picker(u.endpoints); err != nil {
+		u.memory.leave(u)
+		return fmt.Errorf("balancing: %w", err)
+	}
+	u.refresh()
+	if u.settings.SlowStart > 0 {
+		for _, e := range joined {
+			e.ramp.Begin(time.Now())
+		}
+	}
+	return nil
+}
+
+func (u *Upstream) parseStatuses() (err error) {
+	if b := u.settings.Breaker; b != nil {
+		if u.breakerStatuses, err = health.ParseStatuses(b.Statuses); err != nil {
+			return err
+		}
+	}
+	if p := u.settings.Passive; p != nil {
+		u.passiveStatuses, err = health.ParseStatuses(p.Statuses)
+	}
+	return err
 }
 
 func (s Settings) picker(endpoints []*Endpoint) (balance.Picker, error) {
@@ -62,63 +99,11 @@ func (s Settings) picker(endpoints []*Endpoint) (balance.Picker, error) {
 	return balance.New(s.LoadBalancer, list, balance.Options{BalanceFactor: s.Hash.BalanceFactor})
 }
 
-// forget gives the states of the endpoints back to the memory.
-func (u *Upstream) forget() {
-	for _, e := range u.endpoints {
-		u.memory.release(endpointKey{u.settings.Name, e.name})
-	}
-}
-
 func (s Settings) tlsConfig() (*tls.Config, error) {
 	if s.Protocol != HTTPS {
 		return nil, nil
 	}
 	return s.TLS.config()
-}
-
-// check looks for what ParseAddress and the balancer do not see.
-func (s Settings) check() error {
-	if err := oneOf("load_balancer", s.LoadBalancer, balance.Names()); err != nil {
-		return err
-	}
-	if err := oneOf("protocol", s.Protocol, Protocols()); err != nil {
-		return err
-	}
-	if err := s.Hash.check(s.LoadBalancer); err != nil {
-		return err
-	}
-	if err := oneOf("transport engine", s.Engine, Engines()); err != nil {
-		return err
-	}
-	if s.MaxResponseHeader < 0 || s.MaxResponseHeader > math.MaxInt32 {
-		return errors.New("transport max_response_header: write a number of bytes below 2 GiB")
-	}
-	if len(s.Endpoints) == 0 {
-		return errors.New("endpoints: at least one is required")
-	}
-	seen := make(map[string]bool, len(s.Endpoints))
-	for _, e := range s.Endpoints {
-		if seen[e.Address] {
-			return fmt.Errorf("endpoint %q is listed twice: give it a weight instead", e.Address)
-		}
-		seen[e.Address] = true
-	}
-	if s.Pool.MaxIdlePerEndpoint < 0 || s.Pool.MaxPerEndpoint < 0 || s.Pool.IdleTimeout < 0 || s.Pool.DialTimeout < 0 {
-		return errors.New("connection_pool: numbers and durations must not be negative")
-	}
-	return nil
-}
-
-func oneOf(field, got string, valid []string) error {
-	for _, v := range valid {
-		if got == v {
-			return nil
-		}
-	}
-	if meant := nearest.Word(got, valid); meant != "" {
-		return fmt.Errorf("%s %q: did you mean %q?", field, got, meant)
-	}
-	return fmt.Errorf("%s %q is unknown: use %s", field, got, strings.Join(valid, ", "))
 }
 
 // Name of the upstream.
@@ -136,7 +121,9 @@ func (u *Upstream) Begin() *Call {
 // Close drains the upstream: connections are closed as soon as no Call is left. It returns at once, and may be called twice.
 func (u *Upstream) Close() {
 	if !u.closed.Swap(true) {
-		u.forget()
+		u.stopProbing()
+		u.observer.Store(nil)
+		u.memory.leave(u)
 	}
 	if u.calls.Load() == 0 {
 		u.closeIdle()

@@ -1,0 +1,73 @@
+package upstream
+
+import (
+	"context"
+	"net"
+	"time"
+
+	"github.com/loom-gateway/loom/internal/health"
+)
+
+// Start begins the probes. It may be called again: an upstream is started once. Close ends the probes.
+func (u *Upstream) Start() {
+	if u.settings.Health == nil {
+		return
+	}
+	u.start.Do(func() {
+		for i, e := range u.endpoints {
+			go health.Watch(u.probing, u.settings.Health, u.probes[i], func(err error) (down bool) { return u.probed(e, err) })
+		}
+	})
+}
+
+// makeProbes makes a probe for each endpoint, with connections of its own.
+func (u *Upstream) makeProbes() error {
+	u.probing, u.stopProbing = context.WithCancel(context.Background())
+	if u.settings.Health == nil {
+		return nil
+	}
+	for _, e := range u.endpoints {
+		probe, err := u.probeOf(e)
+		if err != nil {
+			return err
+		}
+		u.probes = append(u.probes, probe)
+	}
+	return nil
+}
+
+func (u *Upstream) probeOf(e *Endpoint) (health.Probe, error) {
+	transport := newTransport(u.settings, e.address, e.transport.TLSClientConfig)
+	transport.MaxConnsPerHost = 0
+	dialer := net.Dialer{Timeout: u.settings.Health.Timeout}
+	probe, err := health.NewProbe(*u.settings.Health, health.Target{
+		URL:       e.scheme + "://" + e.address.authority(),
+		Transport: transport,
+		Dial: func(ctx context.Context) (net.Conn, error) {
+			return dialer.DialContext(ctx, e.address.Network, e.address.Dial)
+		},
+	})
+	return func(ctx context.Context) error {
+		defer transport.CloseIdleConnections() // a probe shows that new connections can be made
+		return probe(ctx)
+	}, err
+}
+
+// probed counts the result of a probe.
+func (u *Upstream) probed(e *Endpoint, err error) (down bool) {
+	now, s := time.Now(), u.settings.Health
+	changed := e.health.Report(err, s, now)
+	up := e.health.Up(s)
+	if !changed {
+		return !up
+	}
+	if up { // what had failed is back, and not only after its time
+		e.ejection.End(now)
+		e.breaker.Retry(now)
+		u.emit(Event{Kind: Healthy, Endpoint: e.name})
+	} else {
+		u.emit(Event{Kind: Unhealthy, Endpoint: e.name, Reason: err.Error()})
+	}
+	e.changed()
+	return !up
+}
