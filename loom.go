@@ -10,10 +10,10 @@
 //	   caddyfile, loomadapter         two ways to write the modules' JSON
 //	2  modules/gateway                the `loom` app: plugins and upstreams of one config
 //	   modules/router, wasmfilter, proxy, admin    handlers, which know the app and not each other
-//	   modules/selection              balancing for those who keep reverse_proxy
+//	   modules/selection, breaker     balancing and breaker for those who keep reverse_proxy
 //	1  internal/plugin, httpfilter    from a .wasm file to running instances, and one HTTP exchange through them
 //	   internal/proxywasm             the Proxy-Wasm host on wazero
-//	   internal/pathtree, cleanpath, upstream, balance, callout, guestmetrics, shared, nearest    pieces
+//	   internal/pathtree, cleanpath, upstream, balance, circuit, health, callout, guestmetrics, shared, nearest    pieces
 //	0  internal/proxywasm/abi         numbers and bytes of the ABI
 package loom
 
@@ -23,6 +23,7 @@ import (
 	_ "github.com/loom-gateway/loom/cmd"
 	_ "github.com/loom-gateway/loom/loomadapter"
 	_ "github.com/loom-gateway/loom/modules/admin"
+	_ "github.com/loom-gateway/loom/modules/breaker"
 	_ "github.com/loom-gateway/loom/modules/gateway"
 	_ "github.com/loom-gateway/loom/modules/proxy"
 	_ "github.com/loom-gateway/loom/modules/router"

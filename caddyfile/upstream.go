@@ -39,17 +39,40 @@ import (
 //			max_response_header <size>
 //		}
 //		health_check [<path>] {
+//			type                http|tcp|grpc
 //			path                <path>
+//			method              <method>
+//			host                <host>
+//			header              <name> <value>
+//			expect_status       <status>...
+//			expect_body         <regexp>
+//			service             <name>
 //			interval            <duration>
+//			jitter              <percent>
 //			timeout             <duration>
 //			healthy_threshold   <number>
 //			unhealthy_threshold <number>
+//			initial             healthy|unhealthy
 //		}
 //		circuit_breaker {
-//			failure_threshold <number>
-//			success_threshold <number>
-//			timeout           <duration>
+//			failure_threshold  <number>
+//			failure_rate       <percent>
+//			minimum_requests   <number>
+//			window             <duration>
+//			failure_statuses   <status>...
+//			success_threshold  <number>
+//			timeout            <duration>
+//			half_open_requests <number>
 //		}
+//		passive_health {
+//			failure_threshold <number>
+//			failure_statuses  <status>...
+//			ejection_time     <duration>
+//			max_ejection_time <duration>
+//			max_ejected       <percent>
+//		}
+//		panic_threshold <percent>
+//		slow_start      <duration>
 //	}
 func readUpstream(d *caddyfile.Dispenser, into map[string]*gateway.Upstream) error {
 	args := d.RemainingArgs()
@@ -86,6 +109,9 @@ func upstreamBlock(name string, u *gateway.Upstream) *block {
 			"transport":       func(d *caddyfile.Dispenser) error { return readTransport(d, u) },
 			"health_check":    func(d *caddyfile.Dispenser) error { return readHealthCheck(d, u) },
 			"circuit_breaker": func(d *caddyfile.Dispenser) error { return readBreaker(d, u) },
+			"passive_health":  func(d *caddyfile.Dispenser) error { return readPassiveHealth(d, u) },
+			"panic_threshold": number(&u.PanicThreshold),
+			"slow_start":      duration(&u.SlowStart),
 		},
 		many: []string{"to"},
 	}
@@ -164,44 +190,6 @@ func readTransport(d *caddyfile.Dispenser, u *gateway.Upstream) error {
 	b := block{owner: "transport", words: map[string]reader{
 		"engine":              text(&u.Transport.Engine),
 		"max_response_header": size(&u.Transport.MaxResponseHeader),
-	}}
-	return b.read(d)
-}
-
-func readHealthCheck(d *caddyfile.Dispenser, u *gateway.Upstream) error {
-	u.HealthCheck = &gateway.HealthCheck{}
-	b := block{owner: "health_check", words: map[string]reader{
-		"path":                text(&u.HealthCheck.Path),
-		"interval":            duration(&u.HealthCheck.Interval),
-		"timeout":             duration(&u.HealthCheck.Timeout),
-		"healthy_threshold":   number(&u.HealthCheck.HealthyThreshold),
-		"unhealthy_threshold": number(&u.HealthCheck.UnhealthyThreshold),
-	}}
-	if d.NextArg() {
-		u.HealthCheck.Path = d.Val()
-		b.seen = map[string]int{"path": d.Line()}
-	}
-	if d.NextArg() {
-		return d.Errf("health_check takes one path, then a block")
-	}
-	if err := b.read(d); err != nil {
-		return err
-	}
-	if u.HealthCheck.Path == "" {
-		return d.Errf("health_check needs a path, such as `health_check /health`")
-	}
-	return nil
-}
-
-func readBreaker(d *caddyfile.Dispenser, u *gateway.Upstream) error {
-	if d.NextArg() {
-		return d.Errf("circuit_breaker takes no value, only a block")
-	}
-	u.CircuitBreaker = &gateway.CircuitBreaker{}
-	b := block{owner: "circuit_breaker", words: map[string]reader{
-		"failure_threshold": number(&u.CircuitBreaker.FailureThreshold),
-		"success_threshold": number(&u.CircuitBreaker.SuccessThreshold),
-		"timeout":           duration(&u.CircuitBreaker.Timeout),
 	}}
 	return b.read(d)
 }

@@ -231,16 +231,30 @@ func convertUpstream(u *Upstream) *gateway.Upstream {
 	if t := u.Transport; t != nil {
 		out.Transport = &gateway.UpstreamTransport{Engine: t.Engine, MaxResponseHeader: int64(t.MaxResponseHeader)}
 	}
+	convertResilience(u, out)
+	return out
+}
+
+func convertResilience(u *Upstream, out *gateway.Upstream) {
+	out.PanicThreshold, out.SlowStart = u.PanicThreshold, caddy.Duration(u.SlowStart)
 	if h := u.HealthCheck; h != nil {
 		out.HealthCheck = &gateway.HealthCheck{
-			Path: h.Path, Interval: caddy.Duration(h.Interval), Timeout: caddy.Duration(h.Timeout),
-			HealthyThreshold: h.HealthyThreshold, UnhealthyThreshold: h.UnhealthyThreshold,
+			Type: h.Type, Path: h.Path, Method: h.Method, Host: h.Host, Headers: h.Headers, ExpectStatus: h.ExpectStatus, ExpectBody: h.ExpectBody,
+			Service: h.Service, Interval: caddy.Duration(h.Interval), Jitter: h.Jitter, Timeout: caddy.Duration(h.Timeout),
+			HealthyThreshold: h.HealthyThreshold, UnhealthyThreshold: h.UnhealthyThreshold, Initial: h.Initial,
 		}
 	}
 	if b := u.CircuitBreaker; b != nil {
 		out.CircuitBreaker = &gateway.CircuitBreaker{
-			FailureThreshold: b.FailureThreshold, SuccessThreshold: b.SuccessThreshold, Timeout: caddy.Duration(b.Timeout),
+			FailureThreshold: b.FailureThreshold, FailureRate: b.FailureRate, MinimumRequests: b.MinimumRequests, Window: caddy.Duration(b.Window),
+			FailureStatuses: b.FailureStatuses, SuccessThreshold: b.SuccessThreshold, Timeout: caddy.Duration(b.Timeout),
+			HalfOpenRequests: b.HalfOpenRequests,
 		}
 	}
-	return out
+	if p := u.PassiveHealth; p != nil {
+		out.PassiveHealth = &gateway.PassiveHealth{
+			FailureThreshold: p.FailureThreshold, FailureStatuses: p.FailureStatuses, EjectionTime: caddy.Duration(p.EjectionTime),
+			MaxEjectionTime: caddy.Duration(p.MaxEjectionTime), MaxEjected: p.MaxEjected,
+		}
+	}
 }

@@ -62,7 +62,8 @@ func (g *schemaMaker) special(t reflect.Type) (object, bool) {
 	case reflect.TypeFor[Size]():
 		return object{"type": []string{"string", "integer"}}, true
 	case reflect.TypeFor[StringList]():
-		return object{"anyOf": []any{object{"type": "string"}, object{"type": "array", "items": object{"type": "string"}}}}, true
+		text := object{"type": []string{"string", "integer"}} // statuses look like numbers
+		return object{"anyOf": []any{text, object{"type": "array", "items": text}}}, true
 	case reflect.TypeFor[Endpoint](), reflect.TypeFor[PluginRef](), reflect.TypeFor[Redirect](), reflect.TypeFor[Respond]():
 		return object{"anyOf": []any{object{"type": "string"}, g.reference(t)}}, true
 	}

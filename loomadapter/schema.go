@@ -3,7 +3,7 @@ package loomadapter
 import "go.yaml.in/yaml/v3"
 
 // The types of the document. The tags are its reference: docs/loom.schema.json and docs/loom-yaml.md are made from
-// them. `need:"later"` marks what this version refuses to be switched on, `need:"idle"` what it only warns about.
+// them. `need:"later"` marks what this version refuses to be switched on.
 
 // Pos is where a part of the document stands.
 type Pos struct {
@@ -126,10 +126,11 @@ type Upstream struct {
 	TLS            *UpstreamTLS    `yaml:"tls" doc:"TLS to the backends; with protocol https."`
 	ConnectionPool *ConnectionPool `yaml:"connection_pool" doc:"Bounds of the connections to the backends."`
 	Transport      *Transport      `yaml:"transport" doc:"How requests are carried to the backends."`
-	HealthCheck    *HealthCheck    `yaml:"health_check" need:"idle" doc:"Probes of the backends. Checked, but not sent yet."`
-	CircuitBreaker *CircuitBreaker `yaml:"circuit_breaker" need:"idle" doc:"Stops traffic to a backend that fails. Checked, but not acting yet."`
-	PassiveHealth  *Feature        `yaml:"passive_health" need:"later" doc:"Ejection of backends that fail."`
-	SlowStart      *Feature        `yaml:"slow_start" need:"later" doc:"Ramp-up of new backends."`
+	HealthCheck    *HealthCheck    `yaml:"health_check" doc:"Probes of the backends; those that fail get no traffic."`
+	CircuitBreaker *CircuitBreaker `yaml:"circuit_breaker" doc:"Stops requests to a backend that keeps failing, and tries it again after a while."`
+	PassiveHealth  *PassiveHealth  `yaml:"passive_health" doc:"Leaves a backend alone for a while when requests to it fail."`
+	PanicThreshold int             `yaml:"panic_threshold" doc:"When fewer than so many percent of the backends are well, all get traffic. Default: never."`
+	SlowStart      Duration        `yaml:"slow_start" doc:"How long the share of a backend that came back, or is new, grows to what is its own. Default: at once."`
 }
 
 // Endpoint is one backend.
@@ -176,20 +177,44 @@ type Transport struct {
 
 // HealthCheck are probes.
 type HealthCheck struct {
-	Pos                Pos      `yaml:"-"`
-	Path               string   `yaml:"path" doc:"Path of the probe. Required."`
-	Interval           Duration `yaml:"interval" doc:"Time between probes. Default: 10s."`
-	Timeout            Duration `yaml:"timeout" doc:"Longest time of one probe. Default: 2s."`
-	HealthyThreshold   int      `yaml:"healthy_threshold" doc:"Passes in a row that make a backend healthy. Default: 2."`
-	UnhealthyThreshold int      `yaml:"unhealthy_threshold" doc:"Failures in a row that make it unhealthy. Default: 3."`
+	Pos                Pos               `yaml:"-"`
+	Type               string            `yaml:"type" enum:"http,tcp,grpc" doc:"A request, a connection, or grpc.health.v1.Health/Check. Default: http."`
+	Path               string            `yaml:"path" doc:"Path of the request. Required for http."`
+	Method             string            `yaml:"method" doc:"Method of the request. Default: GET."`
+	Host               string            `yaml:"host" doc:"Host header of the request. Default: the endpoint's address."`
+	Headers            map[string]string `yaml:"headers" doc:"Headers of the request."`
+	ExpectStatus       StringList        `yaml:"expect_status" doc:"Statuses that pass: 200, 200-299 or 2xx. Default: 200-399."`
+	ExpectBody         string            `yaml:"expect_body" doc:"Regular expression that the answer must match. Default: any answer."`
+	Service            string            `yaml:"service" doc:"Service that grpc asks for. Default: the whole server."`
+	Interval           Duration          `yaml:"interval" doc:"Time between probes. Default: 10s."`
+	Jitter             int               `yaml:"jitter" doc:"By how much a pause may be shorter or longer, in percent; -1 is none. Default: 10."`
+	Timeout            Duration          `yaml:"timeout" doc:"Longest time of one probe. Default: 2s."`
+	HealthyThreshold   int               `yaml:"healthy_threshold" doc:"Passes in a row that make a backend healthy. Default: 2."`
+	UnhealthyThreshold int               `yaml:"unhealthy_threshold" doc:"Failures in a row that make it unhealthy. Default: 3."`
+	Initial            string            `yaml:"initial" enum:"healthy,unhealthy" doc:"What a backend is before its first probe. Default: healthy."`
 }
 
 // CircuitBreaker stops traffic to a backend that fails.
 type CircuitBreaker struct {
-	Pos              Pos      `yaml:"-"`
-	FailureThreshold int      `yaml:"failure_threshold" doc:"Failures in a row that open the breaker. Default: 5."`
-	SuccessThreshold int      `yaml:"success_threshold" doc:"Successes that close it again. Default: 3."`
-	Timeout          Duration `yaml:"timeout" doc:"How long it refuses before it lets a probe through. Default: 30s."`
+	Pos              Pos        `yaml:"-"`
+	FailureThreshold int        `yaml:"failure_threshold" doc:"Failures in a row that open the breaker. Default: 5."`
+	FailureRate      int        `yaml:"failure_rate" doc:"Share of failures within window that opens it as well, in percent. Default: only failures in a row count."`
+	MinimumRequests  int        `yaml:"minimum_requests" doc:"Fewest requests within window of which failure_rate is taken. Default: 20."`
+	Window           Duration   `yaml:"window" doc:"Window of failure_rate. Default: 10s."`
+	FailureStatuses  StringList `yaml:"failure_statuses" doc:"Statuses that are failures: 503, 502-504 or 5xx. Default: 5xx."`
+	SuccessThreshold int        `yaml:"success_threshold" doc:"Successes that close it again. Default: 3."`
+	Timeout          Duration   `yaml:"timeout" doc:"How long it refuses before it lets a probe through. Default: 30s."`
+	HalfOpenRequests int        `yaml:"half_open_requests" doc:"Most probes at a time. Default: 1."`
+}
+
+// PassiveHealth leaves a backend alone that fails.
+type PassiveHealth struct {
+	Pos              Pos        `yaml:"-"`
+	FailureThreshold int        `yaml:"failure_threshold" doc:"Failures in a row that eject a backend. Default: 5."`
+	FailureStatuses  StringList `yaml:"failure_statuses" doc:"Statuses that are failures: 503, 502-504 or 5xx. Default: 5xx."`
+	EjectionTime     Duration   `yaml:"ejection_time" doc:"Length of the first ejection; each further one is longer by as much. Default: 30s."`
+	MaxEjectionTime  Duration   `yaml:"max_ejection_time" doc:"Longest ejection. Default: 5m."`
+	MaxEjected       int        `yaml:"max_ejected" doc:"Most backends that are ejected at a time, in percent. Default: 50."`
 }
 
 // Plugin is a Proxy-Wasm plugin.

@@ -42,8 +42,6 @@ func (v *validator) words(s reflect.Value, at Pos) {
 				strings.Join(field.Interface().(*Feature).keys, ", "))
 		case need == "later" && !field.IsNil() && field.Interface().(*Feature).On:
 			v.errorf(at.key(key), "%s is not available in this version of Loom: remove it, or switch it off", key)
-		case need == "idle" && !field.IsNil():
-			v.warnf(at.key(key), "%s is checked, but this version of Loom does not act on it yet", key)
 		}
 		v.below(field)
 	}

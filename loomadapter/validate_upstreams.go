@@ -1,9 +1,11 @@
 package loomadapter
 
 import (
+	"regexp"
 	"strings"
 
 	"github.com/loom-gateway/loom/internal/balance"
+	"github.com/loom-gateway/loom/internal/health"
 	"github.com/loom-gateway/loom/plugins"
 )
 
@@ -69,20 +71,66 @@ func (v *validator) endpoints(u *Upstream) {
 }
 
 func (v *validator) thresholds(u *Upstream) {
-	if h := u.HealthCheck; h != nil {
-		if v.required(h.Path, h.Pos, "path", "/health") && !strings.HasPrefix(h.Path, "/") {
-			v.errorf(h.Pos.key("path"), "%q: begin it with a slash", h.Path)
-		}
-		v.notNegative(h.Pos, "healthy_threshold", h.HealthyThreshold)
-		v.notNegative(h.Pos, "unhealthy_threshold", h.UnhealthyThreshold)
-	}
+	v.healthCheck(u)
+	v.percent(u.Pos, "panic_threshold", u.PanicThreshold)
 	if b := u.CircuitBreaker; b != nil {
 		v.notNegative(b.Pos, "failure_threshold", b.FailureThreshold)
 		v.notNegative(b.Pos, "success_threshold", b.SuccessThreshold)
+		v.notNegative(b.Pos, "minimum_requests", b.MinimumRequests)
+		v.notNegative(b.Pos, "half_open_requests", b.HalfOpenRequests)
+		v.percent(b.Pos, "failure_rate", b.FailureRate)
+		v.statuses(b.Pos, "failure_statuses", b.FailureStatuses)
+	}
+	if p := u.PassiveHealth; p != nil {
+		v.notNegative(p.Pos, "failure_threshold", p.FailureThreshold)
+		v.percent(p.Pos, "max_ejected", p.MaxEjected)
+		v.statuses(p.Pos, "failure_statuses", p.FailureStatuses)
 	}
 	if p := u.ConnectionPool; p != nil {
 		v.notNegative(p.Pos, "max_idle_per_endpoint", p.MaxIdlePerEndpoint)
 		v.notNegative(p.Pos, "max_per_endpoint", p.MaxPerEndpoint)
+	}
+}
+
+func (v *validator) healthCheck(u *Upstream) {
+	h := u.HealthCheck
+	if h == nil {
+		return
+	}
+	switch {
+	case h.Type == health.TCP || h.Type == health.GRPC:
+		if h.Path != "" || h.Method != "" || h.Headers != nil || h.ExpectBody != "" || h.ExpectStatus != nil {
+			v.errorf(h.Pos, "path, method, headers, expect_status and expect_body are for the type http, and not for %s", h.Type)
+		}
+		if h.Type == health.GRPC && (u.Protocol == "" || u.Protocol == "http") {
+			v.errorf(h.Pos.key("type"), "grpc needs protocol: grpc, h2c or https")
+		}
+	case v.required(h.Path, h.Pos, "path", "/health") && !strings.HasPrefix(h.Path, "/"):
+		v.errorf(h.Pos.key("path"), "%q: begin it with a slash", h.Path)
+	}
+	if h.Service != "" && h.Type != health.GRPC {
+		v.errorf(h.Pos.key("service"), "service is for type: grpc")
+	}
+	v.notNegative(h.Pos, "healthy_threshold", h.HealthyThreshold)
+	v.notNegative(h.Pos, "unhealthy_threshold", h.UnhealthyThreshold)
+	if h.Jitter < -1 || h.Jitter > 100 {
+		v.errorf(h.Pos.key("jitter"), "%d: write a percentage from 1 to 100, or -1 for none", h.Jitter)
+	}
+	v.statuses(h.Pos, "expect_status", h.ExpectStatus)
+	if _, err := regexp.Compile(h.ExpectBody); err != nil {
+		v.errorf(h.Pos.key("expect_body"), "%v", err)
+	}
+}
+
+func (v *validator) percent(at Pos, key string, n int) {
+	if n < 0 || n > 100 {
+		v.errorf(at.key(key), "%d: write a percentage from 1 to 100", n)
+	}
+}
+
+func (v *validator) statuses(at Pos, key string, list StringList) {
+	if _, err := health.ParseStatuses(list); err != nil {
+		v.errorf(at.key(key), "%v", err)
 	}
 }
 

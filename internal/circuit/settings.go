@@ -62,7 +62,7 @@ func (s Settings) Check() error {
 		return errors.New("failure_rate must be a percentage from 1 to 100")
 	}
 	if s.Timeout < 0 || s.Window < 0 {
-		return errors.New("durations must not be negative")
+		return errors.New("window and timeout must not be negative")
 	}
 	return nil
 }

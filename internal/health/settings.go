@@ -98,8 +98,11 @@ func (s Settings) Check() error {
 	if s.Type != GRPC && s.Service != "" {
 		return fmt.Errorf("service is for the type %s, and not for %s", GRPC, s.Type)
 	}
-	if s.Interval < 0 || s.Timeout < 0 || s.HealthyThreshold < 0 || s.UnhealthyThreshold < 0 {
-		return errors.New("durations and thresholds must not be negative")
+	if s.Interval < 0 || s.Timeout < 0 {
+		return errors.New("interval and timeout must not be negative")
+	}
+	if s.HealthyThreshold < 0 || s.UnhealthyThreshold < 0 {
+		return errors.New("healthy_threshold and unhealthy_threshold must be 1 or more")
 	}
 	if s.Jitter > 100 {
 		return fmt.Errorf("jitter %d: must be a percentage from 1 to 100", s.Jitter)

@@ -49,7 +49,7 @@ func (c *Call) Inform(inform http1.Informational) { c.inform = inform }
 // Errors: ErrNoEndpoint, *DialError when every endpoint was tried, and what the engine says.
 func (c *Call) RoundTrip(req *http.Request) (res *http.Response, err error) {
 	err = c.try(req.Context(), func(e *Endpoint) (*http.Response, error) {
-		res, err = e.roundTrip(req, c.inform) //nolint:bodyclose // the caller has it
+		res, err = e.roundTrip(req, c.inform)
 		return res, err
 	})
 	return res, err
@@ -65,7 +65,7 @@ func (c *Call) try(ctx context.Context, use func(*Endpoint) (*http.Response, err
 		}
 		c.attempts++
 		a := attempt{c.upstream, c.endpoint, permit, ctx, time.Now()}
-		res, err := use(c.endpoint)
+		res, err := use(c.endpoint) //nolint:bodyclose // the caller has it
 		if a.settle(res, err); err == nil {
 			return nil
 		}
@@ -136,7 +136,7 @@ func (c *Call) choose(excluded balance.Excluder) bool {
 
 // Excluded implements balance.Excluder: what was tried is not tried again.
 func (c *Call) Excluded(i int) bool {
-	return c.tried != nil && c.tried[i] ||
+	return len(c.tried) > 0 && c.tried[i] ||
 		c.passes && c.upstream.endpoints[i].ramp.Climbing(c.upstream.settings.SlowStart, time.Now)
 }
 

@@ -1,11 +1,38 @@
 package upstream
 
-import "time"
+import (
+	"context"
+	"errors"
+	"time"
+)
 
 // RetryBreakers ends the timeouts of open breakers.
 func RetryBreakers(u *Upstream) {
 	for _, e := range u.endpoints {
 		e.breaker.Retry(time.Now())
 		e.changed()
+	}
+}
+
+// Picks counts which endpoints requests would go to.
+func Picks(u *Upstream, n int) map[string]int {
+	counts := map[string]int{}
+	for range n {
+		call := u.Begin()
+		if call.pick() {
+			counts[call.endpoint.name]++
+		}
+		call.End()
+	}
+	return counts
+}
+
+// Fail counts a failed request to an endpoint.
+func Fail(u *Upstream, name string) {
+	for _, e := range u.endpoints {
+		if e.name == name {
+			a := attempt{upstream: u, endpoint: e, ctx: context.Background()}
+			a.judge(nil, errors.New("failed"), time.Now())
+		}
 	}
 }

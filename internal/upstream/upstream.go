@@ -60,7 +60,10 @@ func (m *Memory) New(s Settings) (*Upstream, error) {
 	if err := u.makeProbes(); err != nil {
 		return nil, err
 	}
-	return u, u.join()
+	if err := u.join(); err != nil {
+		return nil, err
+	}
+	return u, nil
 }
 
 // join enters the memory.

@@ -25,29 +25,18 @@ func (a *App) Provision(ctx caddy.Context) error {
 	if a.debug, err = a.Debug.gate(); err != nil {
 		return err
 	}
-	if err := a.provisionUpstreams(); err != nil {
+	if err := a.provisionUpstreams(ctx); err != nil {
 		return fmt.Errorf("provisioning upstreams: %w", err)
 	}
 	if err := a.provisionPlugins(ctx); err != nil {
 		return err
 	}
-	a.warnAboutIdleSettings()
 	return nil
 }
 
-// Validate reports every setting that is wrong, not only the first.
-func (a *App) Validate() error {
-	var problems []error
-	for _, name := range sortedNames(a.Upstreams) {
-		if err := a.Upstreams[name].validate(); err != nil {
-			problems = append(problems, fmt.Errorf("upstream %q: %w", name, err))
-		}
-	}
-	return errors.Join(problems...)
-}
-
-// Start begins the background work: the timers of plugins.
+// Start begins the background work: the timers of plugins, the probes of upstreams.
 func (a *App) Start() error {
+	a.startUpstreams()
 	a.startPlugins()
 	return nil
 }
@@ -74,6 +63,5 @@ func (a *App) Cleanup() error {
 var (
 	_ caddy.App          = (*App)(nil)
 	_ caddy.Provisioner  = (*App)(nil)
-	_ caddy.Validator    = (*App)(nil)
 	_ caddy.CleanerUpper = (*App)(nil)
 )

@@ -90,11 +90,21 @@ func TestRefusedSettings(t *testing.T) {
 		`{"endpoints": [{"address": "unix//run/a.sock"}], "protocol": "https"}`:                                          `needs tls server_name`,
 		`{"endpoints": [{"address": "a:1"}], "connection_pool": {"max_per_endpoint": -1}}`:                               `must not be negative`,
 		`{"endpoints": [{"address": "a:1"}], "connection_pool": {"dial_timeout": "-1s"}}`:                                `must not be negative`,
-		`{"endpoints": [{"address": "a:1"}], "health_check": {}}`:                                                        `health_check path "": must start with a slash`,
+		`{"endpoints": [{"address": "a:1"}], "health_check": {}}`:                                                        `health_check: path "": must start with a slash`,
 		`{"endpoints": [{"address": "a:1"}], "health_check": {"path": "/", "interval": "-1s"}}`:                          `interval and timeout must not be negative`,
 		`{"endpoints": [{"address": "a:1"}], "health_check": {"path": "/", "healthy_threshold": -1}}`:                    `must be 1 or more`,
 		`{"endpoints": [{"address": "a:1"}], "circuit_breaker": {"failure_threshold": -1}}`:                              `must be 1 or more`,
 		`{"endpoints": [{"address": "a:1"}], "circuit_breaker": {"timeout": -1}}`:                                        `timeout must not be negative`,
+		`{"endpoints": [{"address": "a:1"}], "circuit_breaker": {"failure_rate": 101}}`:                                  `failure_rate must be a percentage`,
+		`{"endpoints": [{"address": "a:1"}], "circuit_breaker": {"failure_statuses": ["6xx"]}}`:                          `circuit_breaker: status "6xx"`,
+		`{"endpoints": [{"address": "a:1"}], "passive_health": {"max_ejected": 101}}`:                                    `passive_health: max_ejected must be a percentage`,
+		`{"endpoints": [{"address": "a:1"}], "health_check": {"type": "grpc"}}`:                                          `health_check: type grpc needs the protocol grpc`,
+		`{"endpoints": [{"address": "a:1"}], "health_check": {"type": "icmp"}}`:                                          `type "icmp" is unknown`,
+		`{"endpoints": [{"address": "a:1"}], "health_check": {"type": "tcp", "path": "/"}}`:                              `path, method, headers and body are for the type http`,
+		`{"endpoints": [{"address": "a:1"}], "health_check": {"path": "/", "expect_body": "("}}`:                         `health_check: body: error parsing regexp`,
+		`{"endpoints": [{"address": "a:1"}], "health_check": {"path": "/", "initial": "maybe"}}`:                         `initial "maybe": write healthy or unhealthy`,
+		`{"endpoints": [{"address": "a:1"}], "panic_threshold": 101}`:                                                    `panic_threshold must be a percentage`,
+		`{"endpoints": [{"address": "a:1"}], "slow_start": "-1s"}`:                                                       `slow_start must not be negative`,
 	} {
 		t.Run(settings, func(t *testing.T) {
 			t.Parallel()
@@ -111,21 +121,6 @@ func TestAllProblemsAtOnce(t *testing.T) {
 	_, err := moduletest.TryProvision(t, `{"apps": {"loom": {"upstreams": {"a": {}, "b": {"endpoints": [{"address": "b"}]}}}}}`)
 	if err == nil || !strings.Contains(err.Error(), `upstream "a"`) || !strings.Contains(err.Error(), `upstream "b"`) {
 		t.Errorf("error %v, want one about both upstreams", err)
-	}
-}
-
-func TestIdleSettingsAreNotSilent(t *testing.T) {
-	t.Parallel()
-	const endpoints = `"endpoints": [{"address": "a:1"}]`
-	_, c := provision(t, `{"upstreams": {"one": {`+endpoints+`, "health_check": {"path": "/health"}}, "two": {`+endpoints+`, "circuit_breaker": {}}, "three": {`+endpoints+`}}}`)
-	logs := c.Logs()
-	for _, want := range []string{`"level":"warn"`, `"health_check_of_upstreams":["one"]`, `"circuit_breaker_of_upstreams":["two"]`} {
-		if !strings.Contains(logs, want) {
-			t.Errorf("the log lacks %s: %s", want, logs)
-		}
-	}
-	if _, quiet := provision(t, `{"upstreams": {"one": {`+endpoints+`}}}`); strings.Contains(quiet.Logs(), "does not act") {
-		t.Errorf("a warning without cause: %s", quiet.Logs())
 	}
 }
 

@@ -1,61 +1,71 @@
 package gateway
 
 import (
-	"errors"
 	"fmt"
-	"strings"
+	"time"
 
-	"go.uber.org/zap"
+	"github.com/loom-gateway/loom/internal/circuit"
+	"github.com/loom-gateway/loom/internal/health"
+	"github.com/loom-gateway/loom/internal/upstream"
 )
 
-// validate checks the settings that are read, but not acted on yet. Those of the pool are checked as it is built.
-func (u *Upstream) validate() error {
-	var problems []error
-	if u.HealthCheck != nil {
-		problems = append(problems, u.HealthCheck.validate())
-	}
+// resilience adds what keeps traffic flowing when endpoints fail.
+func (u *Upstream) resilience(s *upstream.Settings) (err error) {
+	s.PanicThreshold, s.SlowStart = u.PanicThreshold, time.Duration(u.SlowStart)
 	if u.CircuitBreaker != nil {
-		problems = append(problems, u.CircuitBreaker.validate())
+		s.Breaker = &upstream.Breaker{Settings: u.CircuitBreaker.settings(), Statuses: u.CircuitBreaker.FailureStatuses}
 	}
-	return errors.Join(problems...)
+	if u.PassiveHealth != nil {
+		s.Passive = u.PassiveHealth.settings()
+	}
+	if u.HealthCheck != nil {
+		s.Health, err = u.HealthCheck.settings()
+	}
+	return err
 }
 
-func (h *HealthCheck) validate() error {
-	if !strings.HasPrefix(h.Path, "/") {
-		return fmt.Errorf("health_check path %q: must start with a slash", h.Path)
+func (c *CircuitBreaker) settings() circuit.Settings {
+	return circuit.Settings{
+		FailureThreshold: c.FailureThreshold,
+		FailureRate:      c.FailureRate,
+		MinimumRequests:  c.MinimumRequests,
+		Window:           time.Duration(c.Window),
+		Timeout:          time.Duration(c.Timeout),
+		Probes:           c.HalfOpenRequests,
+		SuccessThreshold: c.SuccessThreshold,
 	}
-	if h.Interval < 0 || h.Timeout < 0 {
-		return errors.New("health_check: interval and timeout must not be negative")
-	}
-	if h.HealthyThreshold < 0 || h.UnhealthyThreshold < 0 {
-		return errors.New("health_check: healthy_threshold and unhealthy_threshold must be 1 or more")
-	}
-	return nil
 }
 
-func (c *CircuitBreaker) validate() error {
-	if c.FailureThreshold < 0 || c.SuccessThreshold < 0 {
-		return errors.New("circuit_breaker: failure_threshold and success_threshold must be 1 or more")
-	}
-	if c.Timeout < 0 {
-		return errors.New("circuit_breaker: timeout must not be negative")
-	}
-	return nil
+func (p *PassiveHealth) settings() *upstream.Passive {
+	return &upstream.Passive{Statuses: p.FailureStatuses, Passive: health.Passive{
+		Failures:        p.FailureThreshold,
+		EjectionTime:    time.Duration(p.EjectionTime),
+		MaxEjectionTime: time.Duration(p.MaxEjectionTime),
+		MaxEjected:      p.MaxEjected,
+	}}
 }
 
-// warnAboutIdleSettings says in one line what this version reads without acting on it.
-func (a *App) warnAboutIdleSettings() {
-	var health, breakers []string
-	for _, name := range sortedNames(a.Upstreams) {
-		if a.Upstreams[name].HealthCheck != nil {
-			health = append(health, name)
-		}
-		if a.Upstreams[name].CircuitBreaker != nil {
-			breakers = append(breakers, name)
-		}
+// initiallyUnhealthy is the word of health_check's initial that keeps traffic away before the first probe.
+const initiallyUnhealthy = "unhealthy"
+
+func (h *HealthCheck) settings() (*health.Settings, error) {
+	if h.Initial != "" && h.Initial != "healthy" && h.Initial != initiallyUnhealthy {
+		return nil, fmt.Errorf("health_check: initial %q: write healthy or unhealthy", h.Initial)
 	}
-	if len(health)+len(breakers) > 0 {
-		a.logger.Warn("this version does not act on health_check and circuit_breaker yet: all endpoints get traffic",
-			zap.Strings("health_check_of_upstreams", health), zap.Strings("circuit_breaker_of_upstreams", breakers))
-	}
+	return &health.Settings{
+		Type:               h.Type,
+		Path:               h.Path,
+		Method:             h.Method,
+		Host:               h.Host,
+		Headers:            h.Headers,
+		Statuses:           h.ExpectStatus,
+		Body:               h.ExpectBody,
+		Service:            h.Service,
+		Interval:           time.Duration(h.Interval),
+		Jitter:             h.Jitter,
+		Timeout:            time.Duration(h.Timeout),
+		HealthyThreshold:   h.HealthyThreshold,
+		UnhealthyThreshold: h.UnhealthyThreshold,
+		InitiallyUnhealthy: h.Initial == initiallyUnhealthy,
+	}, nil
 }

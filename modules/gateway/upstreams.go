@@ -38,12 +38,13 @@ func (p pooledUpstream) Destruct() error {
 
 // upstreamSet is what one config has taken from the pool.
 type upstreamSet struct {
-	byName map[string]*upstream.Upstream
-	memory *upstream.Memory
-	keys   []string // one for each reference taken
+	byName  map[string]*upstream.Upstream
+	memory  *upstream.Memory
+	observe func(upstream.Event)
+	keys    []string // one for each reference taken
 }
 
-func (a *App) provisionUpstreams() error {
+func (a *App) provisionUpstreams(ctx caddy.Context) error {
 	a.upstreams = &upstreamSet{byName: make(map[string]*upstream.Upstream, len(a.Upstreams))}
 	memory, _, err := upstreamPool.LoadOrNew(memoryKey, func() (caddy.Destructor, error) { return new(pooledMemory), nil })
 	if err != nil {
@@ -51,6 +52,12 @@ func (a *App) provisionUpstreams() error {
 	}
 	a.upstreams.keys = append(a.upstreams.keys, memoryKey)
 	a.upstreams.memory = &memory.(*pooledMemory).Memory
+	if a.upstreams.observe, err = a.upstreamEvents(ctx); err != nil {
+		return err
+	}
+	if err := ctx.GetMetricsRegistry().Register(newUpstreamCollector(a.upstreams)); err != nil {
+		return fmt.Errorf("registering the metrics of upstreams: %w", err)
+	}
 	var problems []error
 	for _, name := range sortedNames(a.Upstreams) {
 		if err := a.upstreams.take(name, a.Upstreams[name]); err != nil {
@@ -79,6 +86,14 @@ func (s *upstreamSet) take(name string, config *Upstream) error {
 	s.keys = append(s.keys, key)
 	s.byName[name] = value.(pooledUpstream).Upstream
 	return nil
+}
+
+// startUpstreams begins the probes, and makes this config the one that hears of events: not before it is accepted.
+func (a *App) startUpstreams() {
+	for _, u := range a.upstreams.byName {
+		u.SetObserver(a.upstreams.observe)
+		u.Start()
+	}
 }
 
 func (a *App) releaseUpstreams() error {
@@ -122,6 +137,9 @@ func (u *Upstream) settings(name string) (upstream.Settings, error) {
 	}
 	if h := u.Hash; h != nil {
 		s.Hash = upstream.Hash{Header: h.Header, Cookie: h.Cookie, ClientIP: h.ClientIP, BalanceFactor: h.BalanceFactor}
+	}
+	if err := u.resilience(&s); err != nil {
+		return s, err
 	}
 	if p := u.ConnectionPool; p != nil {
 		s.Pool = upstream.Pool{
