@@ -19,7 +19,7 @@ func calls() []*behaviour {
 			{name: "timeouts of 0 and below", do: `http backend ` + get + ` "" - 0; http backend ` + get + ` "" - -1`, in: everywhere(), outcome: bounded, check: answersAnything},
 			{name: "without what a request needs", do: "http backend -; http backend :method=GET; http backend :path=/,:authority=a", in: everywhere(), check: allRefused("http")},
 			{name: "to itself, each of which does the same", do: "http itself :method=POST,:path=/SELF/,:authority=itself,x-attack=1,x-case=h37 \"\" - 500; return 1", in: []string{"request_headers"}, settings: object{"limits": object{"pause_timeout": pauseTimeout}}, outcome: bounded, check: answersAnything},
-			{name: "bodies of 4 MiB, 100 of them", do: "bighttp 100 4190000 backend " + get, in: []string{"request_headers", "tick"}, settings: unhurried(), outcome: bounded, check: took("bighttp", "10", 32), slow: true},
+			{name: "bodies of 4 MiB, 100 of them", do: "bighttp 100 4190000 backend " + get, in: []string{"request_headers", "tick"}, outcome: bounded, check: took("bighttp", "10", 32), slow: true},
 		}},
 		{id: 38, group: "calls", name: "calls to addresses of its own choice", promise: "BAD_ARGUMENT without `allow.addresses`; nothing is connected to", attacks: []attack{
 			{name: "metadata, admin, sockets, files", do: forCalls(ssrf), in: everywhere(), check: allRefused("http", "grpc")},

@@ -76,14 +76,18 @@ func (k *kit) plugin(tr *trial) object {
 	if tr.attack.pad > 0 {
 		config += "\n" + strings.Repeat("x", tr.attack.pad)
 	}
-	pause := patience
-	if tr.attack.outcome == held {
+	call, pause := patience, patience // what is not meant to end has time, on a machine that is busy with other things
+	switch tr.attack.outcome {
+	case held:
 		pause = pauseTimeout
+	case ends:
+		call = callTimeout
+	case harmless, refused, bounded:
 	}
 	p := object{
 		"path": k.file("probe-hostile", nil), "config": config, "vm_config": script, "failure_policy": tr.policy, "instances": 1,
 		"limits": object{
-			"call_timeout": callTimeout, "start_timeout": startTimeout, "pause_timeout": pause, "memory": memoryLimit,
+			"call_timeout": call, "start_timeout": startTimeout, "pause_timeout": pause, "memory": memoryLimit,
 		},
 	}
 	if tr.attack.module != nil {

@@ -15,12 +15,8 @@ const (
 )
 
 func growth() []*behaviour {
-	// All cases of one kind have one allowance together, and time for as much as that.
-	space := func(vmID string) object {
-		settings := unhurried()
-		settings["vm_id"] = vmID
-		return settings
-	}
+	// All cases of one kind have one allowance together.
+	space := func(vmID string) object { return object{"vm_id": vmID} }
 	return []*behaviour{
 		{id: 32, group: "growth", name: "shared data without end", promise: "64 MiB of a `vm_id`, then INTERNAL_FAILURE", attacks: []attack{
 			{name: "new keys", do: "grab 100000 262144", in: everywhere(), settings: space("hostile-growth"), check: took("grab", "10", storeBytes/262144)},

@@ -60,9 +60,11 @@ func (tr *trial) limit() time.Duration {
 	switch tr.attack.outcome {
 	case held:
 		return pauseTimeout + grace
-	case ends, harmless, bounded, refused:
+	case ends:
+		return 2*callTimeout + grace
+	case harmless, bounded, refused:
 	}
-	return 2*callTimeout + grace
+	return patience
 }
 
 func (tr *trial) fail(format string, args ...any) {
