@@ -80,9 +80,9 @@ func (k *kit) plugin(tr *trial) object {
 	switch tr.attack.outcome {
 	case held:
 		pause = pauseTimeout
-	case ends:
+	case ends, refused:
 		call = callTimeout
-	case harmless, refused, bounded:
+	case harmless, bounded:
 	}
 	p := object{
 		"path": k.file("probe-hostile", nil), "config": config, "vm_config": script, "failure_policy": tr.policy, "instances": 1,
