@@ -50,8 +50,9 @@ func scriptOf(a attack, callback string) string {
 	case allocator:
 		return "request_headers: " + guard + do
 	}
-	if a.outcome == held { // each time, not only with the first piece of a body
-		return callback + ": " + guard + do
+	if a.outcome == held { // each time, and in the trailers' callback, which would let go of the body
+		side, _, _ := strings.Cut(callback, "_")
+		return lines(callback+": "+guard+do, side+"_trailers: "+guard+do)
 	}
 	return callback + "#1: " + guard + do
 }
