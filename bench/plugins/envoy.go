@@ -2,28 +2,28 @@ package main
 
 import (
 	"context"
-	"net"
-	"strconv"
+
+	"github.com/loom-gateway/loom/bench/process"
 )
 
 // startEnvoy runs Envoy with one worker and a listener for each work.
 func startEnvoy(ctx context.Context, s setup) (*gateway, error) {
-	g := &gateway{name: "Envoy", addresses: map[string]string{}}
+	g := &gateway{Process: process.Process{Name: "Envoy"}, addresses: map[string]string{}}
 	var listeners []object
 	for _, work := range works() {
-		address, err := freeAddress(ctx)
+		address, err := process.FreeAddress(ctx)
 		if err != nil {
 			return nil, err
 		}
 		g.addresses[work] = address
 		listeners = append(listeners, envoyListener(work, address, s.guest))
 	}
-	file, err := writeConfig(s.dir, "envoy.json", object{"static_resources": object{
+	file, err := process.WriteConfig(s.dir, "envoy.json", object{"static_resources": object{
 		"listeners": listeners,
 		"clusters": []object{{
 			"name": "backend", "type": "STATIC", "connect_timeout": "5s",
 			"load_assignment": object{"cluster_name": "backend", "endpoints": []object{{
-				"lb_endpoints": []object{{"endpoint": object{"address": socket(s.backend)}}},
+				"lb_endpoints": []object{{"endpoint": object{"address": process.Socket(s.backend)}}},
 			}}},
 		}},
 	}})
@@ -38,8 +38,8 @@ func envoyListener(work, address, guest string) object {
 	if work != bare {
 		filters = append(filters, object{"name": work, "typed_config": envoyPlugin(work, guest)})
 	}
-	filters = append(filters, object{"name": "router", "typed_config": typed("envoy.extensions.filters.http.router.v3.Router", object{})})
-	manager := typed("envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager", object{
+	filters = append(filters, object{"name": "router", "typed_config": process.Typed("envoy.extensions.filters.http.router.v3.Router", object{})})
+	manager := process.Typed("envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager", object{
 		"stat_prefix": work, "generate_request_id": false, "http_filters": filters,
 		"route_config": object{"virtual_hosts": []object{{
 			"name": work, "domains": []string{"*"},
@@ -47,24 +47,13 @@ func envoyListener(work, address, guest string) object {
 		}}},
 	})
 	chain := object{"filters": []object{{"name": "http", "typed_config": manager}}}
-	return object{"name": work, "address": socket(address), "filter_chains": []object{chain}}
+	return object{"name": work, "address": process.Socket(address), "filter_chains": []object{chain}}
 }
 
 func envoyPlugin(work, guest string) object {
-	return typed("envoy.extensions.filters.http.wasm.v3.Wasm", object{"config": object{
+	return process.Typed("envoy.extensions.filters.http.wasm.v3.Wasm", object{"config": object{
 		"name":          work,
-		"configuration": typed("google.protobuf.StringValue", object{"value": work}),
+		"configuration": process.Typed("google.protobuf.StringValue", object{"value": work}),
 		"vm_config":     object{"vm_id": work, "runtime": "envoy.wasm.runtime.v8", "code": object{"local": object{"filename": guest}}},
 	}})
-}
-
-func typed(name string, fields object) object {
-	fields["@type"] = "type.googleapis.com/" + name
-	return fields
-}
-
-func socket(address string) object {
-	host, port, _ := net.SplitHostPort(address)
-	n, _ := strconv.Atoi(port)
-	return object{"socket_address": object{"address": host, "port_value": n}}
 }

@@ -11,6 +11,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/loom-gateway/loom/bench/process"
 )
 
 // serveBackend answers every request with 130 bytes.
@@ -23,7 +25,7 @@ func serveBackend(ctx context.Context) (net.Listener, error) {
 	for i := range body {
 		body[i] = 'x'
 	}
-	server := &http.Server{ReadHeaderTimeout: patience, Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	server := &http.Server{ReadHeaderTimeout: process.Patience, Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/plain")
 		_, _ = w.Write(body)
 	})}
@@ -33,7 +35,7 @@ func serveBackend(ctx context.Context) (net.Listener, error) {
 
 // cost asks a route for a slice of time, and returns the gateway's CPU time for one request, in microseconds.
 func (g *gateway) cost(ctx context.Context, work string, o options) (float64, error) {
-	before, err := g.cpu()
+	before, err := g.CPU()
 	if err != nil {
 		return 0, err
 	}
@@ -41,7 +43,7 @@ func (g *gateway) cost(ctx context.Context, work string, o options) (float64, er
 	if err != nil {
 		return 0, err
 	}
-	after, err := g.cpu()
+	after, err := g.CPU()
 	if err != nil {
 		return 0, err
 	}
@@ -68,7 +70,7 @@ func ask(ctx context.Context, address, host string, end time.Time, count *atomic
 		return err
 	}
 	defer conn.Close()
-	if err := conn.SetDeadline(end.Add(patience)); err != nil {
+	if err := conn.SetDeadline(end.Add(process.Patience)); err != nil {
 		return err
 	}
 	request := []byte("GET /path HTTP/1.1\r\nHost: " + host + "\r\nUser-Agent: a client\r\nAccept: */*\r\n\r\n")

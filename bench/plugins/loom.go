@@ -1,18 +1,23 @@
 package main
 
-import "context"
+import (
+	"context"
+
+	"github.com/loom-gateway/loom/bench/process"
+)
 
 // startLoom runs Loom with a route and a plugin for each work, and one instance of each plugin, as one thread of Envoy has.
 func startLoom(ctx context.Context, s setup) (*gateway, error) {
-	address, err := freeAddress(ctx)
+	address, err := process.FreeAddress(ctx)
 	if err != nil {
 		return nil, err
 	}
-	admin, err := freeAddress(ctx)
+	admin, err := process.FreeAddress(ctx)
 	if err != nil {
 		return nil, err
 	}
-	g := &gateway{name: "Loom", addresses: map[string]string{}, env: []string{"CADDY_ADMIN=" + admin, "XDG_CONFIG_HOME=" + s.dir, "XDG_DATA_HOME=" + s.dir}}
+	env := []string{"CADDY_ADMIN=" + admin, "XDG_CONFIG_HOME=" + s.dir, "XDG_DATA_HOME=" + s.dir}
+	g := &gateway{Process: process.Process{Name: "Loom", Env: env}, addresses: map[string]string{}}
 	var routes, plugins []object
 	for _, work := range works() {
 		g.addresses[work] = address
@@ -23,7 +28,7 @@ func startLoom(ctx context.Context, s setup) (*gateway, error) {
 		}
 		routes = append(routes, route)
 	}
-	file, err := writeConfig(s.dir, "loom.yaml", object{
+	file, err := process.WriteConfig(s.dir, "loom.yaml", object{
 		"listeners": []object{{"address": address, "protocol": "http"}}, "routes": routes, "plugins": plugins,
 		"upstreams": []object{{"name": "backend", "endpoints": []string{s.backend}}},
 	})

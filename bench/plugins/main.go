@@ -4,13 +4,14 @@ package main
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"os"
 	"os/signal"
 	"path/filepath"
 	"time"
+
+	"github.com/loom-gateway/loom/bench/process"
 )
 
 type options struct {
@@ -43,12 +44,9 @@ func works() []string { return []string{bare, "empty", "headers", "sixty"} }
 const bare = "none"
 
 func run(ctx context.Context, o options) error {
-	if o.envoy == "" {
-		found, _ := filepath.Glob("bin/envoy-venv/lib/python3*/site-packages/envoy/_bin/envoy")
-		if len(found) == 0 {
-			return errors.New("there is no Envoy to compare with: run `make setup`, or name one with ENVOY=/path/to/envoy")
-		}
-		o.envoy = found[0]
+	var err error
+	if o.envoy, err = process.FindEnvoy(o.envoy); err != nil {
+		return err
 	}
 	guest, err := filepath.Abs(o.guest)
 	if err != nil {
@@ -69,12 +67,12 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	defer envoy.stop()
+	defer envoy.Stop()
 	loom, err := startLoom(ctx, s)
 	if err != nil {
 		return err
 	}
-	defer loom.stop()
+	defer loom.Stop()
 	gateways := []*gateway{envoy, loom}
 	samples, err := measure(ctx, o, gateways)
 	if err != nil {
@@ -99,7 +97,7 @@ func measure(ctx context.Context, o options, gateways []*gateway) (samples, erro
 			for _, g := range gateways {
 				cost, err := g.cost(ctx, work, o)
 				if err != nil {
-					return nil, fmt.Errorf("measuring %s with plugin %s: %w", g.name, work, err)
+					return nil, fmt.Errorf("measuring %s with plugin %s: %w", g.Name, work, err)
 				}
 				if round > 0 {
 					seen[g][work] = append(seen[g][work], cost)

@@ -3,7 +3,8 @@ package main
 import (
 	"fmt"
 	"io"
-	"slices"
+
+	"github.com/loom-gateway/loom/bench/process"
 )
 
 // report prints a table in Markdown. An increment is the difference to the route without a plugin in the same round; of all
@@ -11,21 +12,21 @@ import (
 func report(w io.Writer, gateways []*gateway, seen samples) {
 	fmt.Fprint(w, "| plugin |")
 	for _, g := range gateways {
-		fmt.Fprintf(w, " %s, µs | increment (quartiles) |", g.name)
+		fmt.Fprintf(w, " %s, µs | increment (quartiles) |", g.Name)
 	}
 	fmt.Fprint(w, " Loom ÷ Envoy |\n|---|---:|---:|---:|---:|---:|\n")
 	for _, work := range works() {
 		fmt.Fprintf(w, "| %s |", work)
 		var increments []float64
 		for _, g := range gateways {
-			fmt.Fprintf(w, " %.1f |", quantile(seen[g][work], 0.5))
+			fmt.Fprintf(w, " %.1f |", process.Quantile(seen[g][work], 0.5))
 			if work == bare {
 				fmt.Fprint(w, " |")
 				continue
 			}
 			more := differences(seen[g][work], seen[g][bare])
-			increments = append(increments, quantile(more, 0.5))
-			fmt.Fprintf(w, " %+.1f (%.1f to %.1f) |", quantile(more, 0.5), quantile(more, 0.25), quantile(more, 0.75))
+			increments = append(increments, process.Quantile(more, 0.5))
+			fmt.Fprintf(w, " %+.1f (%.1f to %.1f) |", process.Quantile(more, 0.5), process.Quantile(more, 0.25), process.Quantile(more, 0.75))
 		}
 		if work == bare {
 			fmt.Fprintln(w, " |")
@@ -41,10 +42,4 @@ func differences(with, without []float64) []float64 {
 		more[i] = with[i] - without[i]
 	}
 	return more
-}
-
-// quantile of some numbers, which are not changed.
-func quantile(numbers []float64, q float64) float64 {
-	sorted := slices.Sorted(slices.Values(numbers))
-	return sorted[int(q*float64(len(sorted)-1)+0.5)]
 }
