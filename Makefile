@@ -84,6 +84,11 @@ bench: ## Go benchmarks; BENCH picks some of them
 bench-plugins: setup build ## What the same plugin costs in Loom and in a real Envoy, in CPU time per request
 	@go run ./bench/plugins
 
+.PHONY: bench-proxy
+bench-proxy: setup build ## What a proxied request costs in Loom, stock Caddy, Envoy, nginx and HAProxy, in CPU time, latency and memory
+	go build -o bin/caddy-stock github.com/caddyserver/caddy/v2/cmd/caddy
+	@go run ./bench/proxy
+
 .PHONY: bench-scale
 bench-scale: ## The memory of many instances, and the time of a first and a second start
 	@go run ./bench/scale

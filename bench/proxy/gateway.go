@@ -10,7 +10,6 @@ import (
 	"encoding/pem"
 	"fmt"
 	"math/big"
-	"net"
 	"os"
 	"path/filepath"
 	"time"
@@ -72,13 +71,8 @@ func startOne(ctx context.Context, s setup, name, binary string, routes int, con
 		defer c.close()
 		return c.ask(ctx, "/r5/x")
 	}
-	return p, p.Start(ctx, ask, binary, args...)
-}
-
-// port of an address.
-func port(address string) string {
-	_, p, _ := net.SplitHostPort(address)
-	return p
+	err = p.Start(ctx, ask, binary, args...)
+	return p, err
 }
 
 // writeText writes a configuration that is not JSON.

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -30,7 +31,7 @@ func serveBackend(ctx context.Context) (net.Listener, error) {
 			body = large
 		}
 		w.Header().Set("Content-Type", "text/plain")
-		w.Header().Set("Content-Length", fmt.Sprint(len(body)))
+		w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 		_, _ = w.Write(body)
 	})}
 	go func() { _ = server.Serve(l) }()
@@ -120,8 +121,17 @@ func clients(ctx context.Context, p *running, k kase, n int) (list []*client, er
 			return nil, err
 		}
 		list = append(list, c)
+		if err := c.ask(ctx, k.path); err != nil { // connects
+			return nil, err
+		}
 	}
 	return list, nil
+}
+
+func closeAll(list []*client) {
+	for _, c := range list {
+		c.close()
+	}
 }
 
 // cost asks on several connections at once, and returns the gateway's CPU time for one request, in microseconds.
@@ -130,12 +140,7 @@ func cost(ctx context.Context, p *running, k kase, o options) (float64, error) {
 	if err != nil {
 		return 0, err
 	}
-	for _, c := range list {
-		defer c.close()
-		if err := c.ask(ctx, k.path); err != nil { // connects
-			return 0, err
-		}
-	}
+	defer closeAll(list)
 	before, err := p.CPU()
 	if err != nil {
 		return 0, err
@@ -163,14 +168,11 @@ func latencies(ctx context.Context, p *running, k kase, o options) ([]float64, e
 	if err != nil {
 		return nil, err
 	}
+	defer closeAll(list)
 	due := make(chan time.Time, o.rate*int(o.slice/time.Second+1))
 	took, errs := make([][]float64, len(list)), make([]error, len(list))
 	var all sync.WaitGroup
 	for i, c := range list {
-		defer c.close()
-		if err := c.ask(ctx, k.path); err != nil {
-			return nil, err
-		}
 		all.Go(func() {
 			for at := range due {
 				if errs[i] == nil {

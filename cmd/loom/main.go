@@ -11,5 +11,6 @@ import (
 
 func main() {
 	cmd.Setup()
+	cmd.TuneCollector()
 	caddycmd.Main()
 }
