@@ -103,6 +103,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	if err := h.cleanPath(r); err != nil {
 		return caddyhttp.Error(http.StatusBadRequest, err)
 	}
+	dropNamed(r.Header)
 	route, err := h.find(w, r)
 	if err != nil {
 		return err
