@@ -92,6 +92,7 @@ func (w *responseWriter) release(eos bool) error {
 		return nil
 	}
 	_, err := w.send(data)
+	w.output.Reuse(data)
 	return err
 }
 

@@ -16,6 +16,8 @@ type Body struct {
 	borrowed bool // the bytes are the caller's, who uses them again after the callback
 	frozen   bool // a snapshot has the same bytes
 	came     int  // bytes that were added since the last Take
+	own      bool // what the last Take returned was the buffer's own
+	spare    []byte
 }
 
 // Bytes are the buffer's contents; valid until the next change.
@@ -45,8 +47,15 @@ func (b *Body) Keep() {
 // Take empties the buffer and returns what it held: the chunk itself where nobody has changed or kept it.
 func (b *Body) Take() []byte {
 	data := b.data
-	*b = Body{}
+	*b = Body{own: !b.borrowed, spare: b.spare}
 	return data
+}
+
+// Reuse gives back what the last Take returned, when nobody will read it any more: the next rewriting goes to the same memory.
+func (b *Body) Reuse(taken []byte) {
+	if b.own {
+		b.own, b.spare = false, taken
+	}
 }
 
 // Resized reports whether the buffer has another length than what came in: whether a length that was declared before is
@@ -73,7 +82,7 @@ func (b *Body) Splice(start, n uint32, data []byte) {
 	n = min(n, size-start)
 	switch {
 	case start == 0 && n == size:
-		b.data = append([]byte(nil), data...)
+		b.data, b.spare = append(b.spare[:0], data...), nil
 	case b.borrowed || b.frozen:
 		b.data = slices.Concat(b.data[:start], data, b.data[start+n:])
 	default:

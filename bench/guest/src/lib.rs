@@ -4,6 +4,7 @@
 //! - `headers`: two gets and two sets each way
 //! - `sixty`: adds, reads and removes twenty request headers
 //! - `reads`: sixty gets of request headers, a third of which are not there
+//! - `rewrite`: takes each piece of the response's body, changes a byte of it, and gives it back
 
 use proxy_wasm::hostcalls;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
@@ -19,6 +20,7 @@ enum Work {
     Headers,
     Sixty,
     Reads,
+    Rewrite,
 }
 
 struct Root {
@@ -34,8 +36,9 @@ impl RootContext for Root {
             Some(b"headers") => Work::Headers,
             Some(b"sixty") => Work::Sixty,
             Some(b"reads") => Work::Reads,
+            Some(b"rewrite") => Work::Rewrite,
             _ => {
-                let _ = hostcalls::log(LogLevel::Error, "the configuration must be empty, headers, sixty or reads");
+                let _ = hostcalls::log(LogLevel::Error, "the configuration must be empty, headers, sixty, reads or rewrite");
                 return false;
             }
         };
@@ -60,7 +63,7 @@ impl Context for Exchange {}
 impl HttpContext for Exchange {
     fn on_http_request_headers(&mut self, _count: usize, _end_of_stream: bool) -> Action {
         match self.work {
-            Work::Empty => {}
+            Work::Empty | Work::Rewrite => {}
             Work::Headers => {
                 self.get_http_request_header(":path");
                 self.get_http_request_header("user-agent");
@@ -79,6 +82,16 @@ impl HttpContext for Exchange {
             self.get_http_response_header("content-type");
             self.set_http_response_header("x-bench-a", Some("first value"));
             self.set_http_response_header("x-bench-b", Some("second value"));
+        }
+        Action::Continue
+    }
+
+    fn on_http_response_body(&mut self, size: usize, _end_of_stream: bool) -> Action {
+        if let Work::Rewrite = self.work {
+            if let Some(mut piece) = self.get_http_response_body(0, size) {
+                piece[0] ^= 1;
+                self.set_http_response_body(0, size, &piece);
+            }
         }
         Action::Continue
     }
