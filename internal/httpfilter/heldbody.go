@@ -3,9 +3,8 @@ package httpfilter
 import (
 	"context"
 	"errors"
-	"net/http"
-	"time"
 
+	"github.com/loom-gateway/loom/internal/clientbody"
 	"github.com/loom-gateway/loom/internal/proxywasm"
 	"github.com/loom-gateway/loom/internal/proxywasm/abi"
 )
@@ -85,8 +84,7 @@ func (b *requestBody) abandon() {
 	if p == nil {
 		return
 	}
-	past := time.Unix(1, 0)
-	if http.NewResponseController(b.exchange.response.ResponseWriter).SetReadDeadline(past) == nil {
+	if clientbody.Interrupt(b.exchange.response.ResponseWriter) {
 		<-p.done
 	}
 }

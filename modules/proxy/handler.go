@@ -8,6 +8,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/loom-gateway/loom/internal/clientbody"
 	"github.com/loom-gateway/loom/internal/debuggate"
 	"github.com/loom-gateway/loom/modules/gateway"
 )
@@ -55,9 +56,10 @@ func (h *Handler) Validate() error {
 // ServeHTTP proxies the request. Errors carry the status: 502 when no backend could be reached or one broke off, 503
 // when none may be used, 504 when one took too long.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	body := answerEarly(w, r)
+	defer body.End(w)
 	p := h.begin(r)
 	defer p.end()
-	answerEarly(w, r)
 	delete(r.Header, debuggate.Header) // of routes without plugins: it is for the gateway
 	if h.goesDirect(r) {
 		return h.direct(p, w, r)
@@ -67,11 +69,12 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 
 // answerEarly lets an HTTP/1.1 response begin while the request's body is still coming. Otherwise net/http would read
 // the rest of the body first, and a backend that answers early, or line by line, would stall. Writers that cannot do
-// it (HTTP/2 always can) say so, and need nothing.
-func answerEarly(w http.ResponseWriter, r *http.Request) {
+// it (HTTP/2 always can) say so, and need nothing. Then the body may outlast the response, and must be ended with it.
+func answerEarly(w http.ResponseWriter, r *http.Request) *clientbody.Body {
 	if r.ProtoMajor == 1 && r.ContentLength != 0 {
 		_ = http.NewResponseController(w).EnableFullDuplex()
 	}
+	return clientbody.Of(r)
 }
 
 // Interface guards
