@@ -41,7 +41,7 @@ func gateway(t *testing.T, code []byte, config, upstreams string) *moduletest.Ca
 	name := moduletest.Quote(pluginName(t))
 	loom := `{"plugins": {` + name + `: {"path": ` + moduletest.Quote(file) + `, "config": ` + moduletest.Quote(config) +
 		`, "limits": {"call_timeout": "1m"}}}, "upstreams": ` + upstreams + `}`
-	return moduletest.Provision(t, moduletest.HTTP(loom, `{"handler": "loom_wasm", "plugins": [{"name": ` + name + `}]}`,
+	return moduletest.Provision(t, moduletest.HTTP(loom, `{"handler": "loom_wasm", "plugins": [{"name": `+name+`}]}`,
 		`{"handler": "loom_proxy", "upstream": "backend"}`)).Start()
 }
 

@@ -80,7 +80,9 @@ func (p *plugin) drain() {
 
 func (p *plugin) send(body []byte) {
 	headers := [][2]string{
-		{":method", "POST"}, {":path", p.config.Path}, {":authority", p.config.Authority},
+		{":method", "POST"},
+		{":path", p.config.Path},
+		{":authority", p.config.Authority},
 		{"content-type", "application/x-ndjson"},
 	}
 	for name, value := range p.config.Headers {
