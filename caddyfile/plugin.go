@@ -63,6 +63,7 @@ import (
 //		tick_mode       all|leader
 //		allow_missing_abi_version
 //		skip_own_local_reply
+//		trusted
 //		allow {
 //			functions <name>...
 //			upstreams none|<name>...
@@ -119,6 +120,7 @@ func pluginBlock(name string, p *gateway.Plugin) *block {
 
 			"profile":         text(&p.Profile),
 			"unknown_imports": text(&p.UnknownImports),
+			"trusted":         onOff(&p.Trusted),
 			"tick_mode":       text(&p.TickMode),
 			"allow":           func(d *caddyfile.Dispenser) error { return readAllow(d, p) },
 

@@ -136,7 +136,7 @@ func (c *converter) plugin(p *Plugin) *gateway.Plugin {
 		Path: p.Path, SHA256: p.SHA256, Phase: p.Phase, Priority: p.Priority, RootID: p.RootID, VMID: p.VMID, Env: p.Env,
 		FailurePolicy: p.FailurePolicy, Instances: p.Instances, AllowOnHeadersStopIteration: p.AllowOnHeadersStopIteration,
 		Profile: p.Profile, AllowMissingABIVersion: p.AllowMissingABIVersion, UnknownImports: p.UnknownImports,
-		SkipOwnLocalReply: p.SkipOwnLocalReply, TickMode: p.TickMode,
+		SkipOwnLocalReply: p.SkipOwnLocalReply, TickMode: p.TickMode, Trusted: p.Trusted,
 	}
 	if a := p.Allow; a != nil {
 		out.Allow = &gateway.PluginAllow{Functions: a.Functions, Upstreams: a.Upstreams, Addresses: a.Addresses}

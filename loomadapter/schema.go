@@ -240,6 +240,7 @@ type Plugin struct {
 	AllowMissingABIVersion      bool              `yaml:"allow_missing_abi_version" doc:"Takes a module without a mark of its ABI version for one of 0.2.1. Default: false; true with profile apisix."`
 	UnknownImports              string            `yaml:"unknown_imports" enum:"fail,stub" doc:"What becomes of a module that imports hostcalls which no host has: refused, or answered with UNIMPLEMENTED. Default: fail."`
 	SkipOwnLocalReply           bool              `yaml:"skip_own_local_reply" doc:"Leaves out the plugin's response callbacks for its own answers. Default: false; true with profile google."`
+	Trusted                     bool              `yaml:"trusted" doc:"Leaves out call_timeout and start_timeout, and what they cost: an endless loop in the plugin is not stopped. Default: false."`
 	TickMode                    string            `yaml:"tick_mode" enum:"all,leader" doc:"Whose timers run: of all instances, or of one. Default: all."`
 	Allow                       *Allow            `yaml:"allow" doc:"What the plugin may do."`
 }

@@ -104,7 +104,7 @@ func (p *Plugin) open(ctx context.Context, code *Code) error {
 		Name: p.spec.Name, Limits: p.spec.Limits, Callbacks: callbacks,
 		AllowOnHeadersStopIteration: p.spec.AllowOnHeadersStopIteration, Profile: p.spec.Profile,
 		AllowMissingABIVersion: p.spec.AllowMissingABIVersion, StubUnknownImports: p.spec.StubUnknownImports,
-		Hits: &p.hits, Functions: p.spec.Allow.Functions, Headers: p.spec.Allow.Headers,
+		Hits: &p.hits, Functions: p.spec.Allow.Functions, Headers: p.spec.Allow.Headers, Trusted: p.spec.Trusted,
 	})
 	if trouble := code.Troubles(); trouble != nil {
 		p.log.get().Warn("compiled plugins cannot be kept as they should", zap.Error(trouble))

@@ -73,6 +73,8 @@ type Spec struct {
 	SkipOwnLocalReply bool
 	// TickMode says which instances' timers run: default TickAll.
 	TickMode TickMode
+	// Trusted leaves out the time limits of guest code and what they cost.
+	Trusted bool
 	// Allow narrows or widens what the plugin may do.
 	Allow Allow
 }

@@ -1,6 +1,7 @@
 package proxywasm
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -122,15 +123,14 @@ func (in *Instance) call(e *export, at scope, otherwise uint32, args ...uint64) 
 	}
 	in.current, in.effective, in.running, in.reason = at, at, e.fn, ""
 	copy(in.stack[:], args)
-	in.module.watchdog.begin(in, in.allowance)
 	began := time.Since(in.began) // cheaper than time.Now: the wall clock is not read
+	in.deadline = began + in.allowance
 	err := e.fn.CallWithStack(in.ctx, in.stack[:max(len(args), e.results)])
 	took := time.Since(in.began) - began
 	if o := in.observer(at); o != nil {
 		o.Ran(e.phase, took, in.meter.calling, err)
 	}
 	in.meter.record(e.phase, took, in.memory)
-	in.module.watchdog.end(in)
 	in.current, in.effective, in.running = scope{}, scope{}, nil
 	if err != nil {
 		return 0, in.die(exportName(e.fn), err)
@@ -161,15 +161,11 @@ func (in *Instance) callback() string {
 
 // die marks the instance as dead. Its streams are woken, and nothing enters it any more. The lock must be held.
 func (in *Instance) die(where string, cause error) error {
-	cause = explainTrap(cause)
-	if in.overdue.Load() {
-		cause = ErrOverdue
-	}
-	err := fmt.Errorf("running %s of plugin %q: %w", where, in.module.options.Name, cause)
+	err := fmt.Errorf("running %s of plugin %q: %w", where, in.module.options.Name, in.module.explainTrap(cause))
 	if !in.dead.CompareAndSwap(nil, &err) {
 		return in.Err()
 	}
-	if in.overdue.Load() {
+	if errors.Is(err, ErrOverdue) {
 		in.meter.callTimeouts.Add(1)
 	}
 	in.stopTimers()

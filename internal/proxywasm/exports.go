@@ -59,8 +59,8 @@ func isHTTPCallback(name string) bool {
 	return strings.HasPrefix(name, "proxy_on_request_") || strings.HasPrefix(name, "proxy_on_response_")
 }
 
-func (i *Info) read(c wazero.CompiledModule, o Options) {
-	for _, def := range c.ImportedFunctions() {
+func (i *Info) read(imports []api.FunctionDefinition, c wazero.CompiledModule, o Options) {
+	for _, def := range imports {
 		module, name, _ := def.Import()
 		i.Imports = append(i.Imports, module+"."+name)
 	}

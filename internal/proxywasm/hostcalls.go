@@ -109,6 +109,7 @@ func (h hostcall) adapt(answers bool) api.GoModuleFunc {
 	return func(ctx context.Context, mod api.Module, stack []uint64) {
 		in := instanceOf(ctx, mod)
 		in.meter.calling++
+		in.work(1)
 		var status abi.Status
 		if h.early || in.permits(h.name) {
 			status = h.call(in, stack)

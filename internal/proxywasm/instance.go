@@ -12,7 +12,6 @@ import (
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
 
-	"github.com/loom-gateway/loom/internal/contextwatch"
 	"github.com/loom-gateway/loom/internal/expression"
 	"github.com/loom-gateway/loom/internal/proxywasm/abi"
 )
@@ -72,8 +71,8 @@ type Instance struct {
 	isQuiet          bool
 
 	meter    meter
-	deadline atomic.Uint64 // in ticks of the watchdog, 0 while no guest code runs
-	overdue  atomic.Bool
+	deadline time.Duration // of the call that is under way, counted from began
+	worked   uint32        // by the host since it last looked at the clock
 	dead     atomic.Pointer[error]
 }
 
@@ -117,7 +116,6 @@ func (m *Module) NewInstance(ctx context.Context, c VMConfig, h Host) (*Instance
 	if err := in.instantiate(ctx); err != nil {
 		return nil, err
 	}
-	m.watchdog.instances.Store(in, struct{}{})
 	if err := in.start(); err != nil {
 		return nil, errors.Join(err, in.free(ctx))
 	}
@@ -126,19 +124,16 @@ func (m *Module) NewInstance(ctx context.Context, c VMConfig, h Host) (*Instance
 }
 
 func (in *Instance) instantiate(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(withLinearMemory(ctx), in.module.options.Limits.StartTimeout)
-	defer cancel()
+	ctx = withLinearMemory(ctx)
 	in.loading = true
+	in.deadline = time.Since(in.began) + in.allowance
 	config := wazero.NewModuleConfig().WithName("").WithStartFunctions()
-	guest, err := in.module.runtime.InstantiateModule(&guestContext{Context: ctx, in: in}, in.module.compiled, config)
-	if errors.Is(err, context.DeadlineExceeded) || ctx.Err() != nil {
-		err = ErrOverdue
-	}
+	in.ctx = &guestContext{Context: ctx, in: in}
+	guest, err := in.module.runtime.InstantiateModule(in.ctx, in.module.compiled, config)
 	if err != nil {
-		return fmt.Errorf("instantiating plugin %q: %w", in.module.options.Name, explainInstantiate(err))
+		return fmt.Errorf("instantiating plugin %q: %w", in.module.options.Name, in.module.explainInstantiate(err))
 	}
 	in.guest, in.memory = guest, guest.Memory()
-	contextwatch.Drop(guest)
 	in.meter.memory.Store(in.memory.Size())
 	in.countFull()
 	in.ctx = &guestContext{Context: context.Background(), in: in}
@@ -231,7 +226,6 @@ var errClosed = errors.New("the instance is closed")
 
 func (in *Instance) free(ctx context.Context) error {
 	in.dropCalls(nil)
-	in.module.watchdog.instances.Delete(in)
 	return in.guest.Close(ctx)
 }
 

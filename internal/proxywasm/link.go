@@ -25,7 +25,7 @@ func wasiModules() []string { return []string{"wasi_snapshot_preview1", "wasi_un
 func (m *Module) link(ctx context.Context) error {
 	var missing missingImports
 	byModule := map[string][]api.FunctionDefinition{}
-	for _, def := range m.compiled.ImportedFunctions() {
+	for _, def := range m.imports() {
 		from, _, _ := def.Import()
 		byModule[from] = append(byModule[from], def)
 	}
@@ -39,7 +39,10 @@ func (m *Module) link(ctx context.Context) error {
 		missing.add("link it without --import-memory", from+"."+name+", a memory")
 	}
 	m.info.Missing = missing.names
-	return missing.err()
+	if err := missing.err(); err != nil {
+		return err
+	}
+	return m.linkMetering(ctx)
 }
 
 func (m *Module) linkModule(ctx context.Context, from string, imports []api.FunctionDefinition, missing *missingImports) error {

@@ -17,6 +17,7 @@ func (in *Instance) bytesAt(ptr, size uint32) ([]byte, bool) {
 	if size > maxCopy {
 		return nil, false
 	}
+	in.worked += size >> workShift
 	return in.memory.Read(ptr, size)
 }
 
@@ -79,6 +80,7 @@ func (in *Instance) allocate(size int, outPtr, outSize uint32) (uint32, abi.Stat
 	if size == 0 {
 		return 0, in.putPointer(0, 0, outPtr, outSize)
 	}
+	in.worked += uint32(size) >> workShift
 	ptr := in.callAllocator(uint32(size))
 	if ptr == 0 {
 		return 0, abi.StatusInvalidMemoryAccess

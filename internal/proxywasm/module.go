@@ -31,6 +31,8 @@ type Options struct {
 	AllowMissingABIVersion bool
 	// StubUnknownImports links imports of env that no host has to a function that answers UNIMPLEMENTED.
 	StubUnknownImports bool
+	// Trusted leaves out the time limits of guest code and what they cost.
+	Trusted bool
 	// Functions are the hostcalls, WASI functions and callbacks that the plugin may use, by the names of the ABI;
 	// empty permits all. A hostcall that is not permitted answers INTERNAL_FAILURE, a callback is not called.
 	Functions []string
@@ -47,7 +49,7 @@ type Module struct {
 	runtime  wazero.Runtime
 	compiled wazero.CompiledModule
 	info     Info
-	watchdog *watchdog
+	metered  bool // the last import is not the plugin's own, see metering
 	// expressions compiles those of all instances.
 	expressions expression.Compiler
 	callable    [7]bool // by abi.Callback: exported and permitted
@@ -63,7 +65,6 @@ func Compile(ctx context.Context, code []byte, o Options) (*Module, error) {
 	if err != nil {
 		return nil, errors.Join(err, m.closeRuntime(ctx))
 	}
-	m.watchdog = startWatchdog(m.options.Limits.CallTimeout)
 	return m, nil
 }
 
@@ -77,7 +78,7 @@ func newModule(ctx context.Context, code []byte, o Options) (*Module, error) {
 	if err := screen(code, o.Limits); err != nil {
 		return m, err
 	}
-	config := wazero.NewRuntimeConfig().WithCloseOnContextDone(true).WithMemoryLimitPages(o.Limits.MemoryPages)
+	config := wazero.NewRuntimeConfig().WithMemoryLimitPages(o.Limits.MemoryPages)
 	if o.Cache != nil {
 		config = config.WithCompilationCache(o.Cache)
 	}
@@ -93,7 +94,11 @@ func (m *Module) load(ctx context.Context, code []byte) (err error) {
 			err = fmt.Errorf("compiling the module: it is not valid WebAssembly (%v): build it again", v)
 		}
 	}()
-	if m.compiled, err = m.runtime.CompileModule(ctx, code); err != nil {
+	metered, err := m.rewrite(code)
+	if err != nil {
+		return err
+	}
+	if m.compiled, err = m.runtime.CompileModule(ctx, metered); err != nil {
 		return fmt.Errorf("compiling the module: %w", explainCompile(err))
 	}
 	if err := checkFunctions(m.options.Functions); err != nil {
@@ -102,7 +107,7 @@ func (m *Module) load(ctx context.Context, code []byte) (err error) {
 	if m.access, err = newAccess(m.options.Headers); err != nil {
 		return err
 	}
-	m.info.read(m.compiled, m.options)
+	m.info.read(m.imports(), m.compiled, m.options)
 	for _, c := range abi.Callbacks() {
 		m.callable[c] = slices.Contains(m.info.Exports, c.Export()) && m.options.Callbacks.Has(c) && m.permits(c.Export())
 	}
@@ -135,7 +140,6 @@ func (m *Module) Has(c abi.Callback) bool { return m.callable[c] }
 
 // Close frees the module and all of its instances.
 func (m *Module) Close(ctx context.Context) error {
-	m.watchdog.stop()
 	return m.closeRuntime(ctx)
 }
 

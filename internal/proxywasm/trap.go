@@ -24,7 +24,7 @@ func (t *trap) Error() string { return t.text }
 func (t *trap) Unwrap() error { return t.err }
 
 // explainTrap puts the guest's stack behind the reason, innermost function first.
-func explainTrap(err error) error {
+func (m *Module) explainTrap(err error) error {
 	reason, stack, found := strings.Cut(err.Error(), "\nwasm stack trace:\n")
 	reason = strings.TrimSuffix(reason, " (recovered by wazero)")
 	if code := exitError(0); !found || errors.As(err, &code) {
@@ -32,7 +32,7 @@ func explainTrap(err error) error {
 	}
 	var frames []string
 	for line := range strings.Lines(stack) {
-		if line = strings.TrimSpace(line); line != "" {
+		if line = m.ownFrame(strings.TrimSpace(line)); line != "" {
 			frames = append(frames, line)
 		}
 	}
@@ -41,16 +41,16 @@ func explainTrap(err error) error {
 
 // explainInstantiate adds what to do to errors of linking that are known only here, and takes a trap of the start section
 // for what it is.
-func explainInstantiate(err error) error {
+func (m *Module) explainInstantiate(err error) error {
 	if text := err.Error(); strings.Contains(text, "not instantiated") || strings.Contains(text, "is not exported in module") {
 		return fmt.Errorf("%w: the module imports a table or a variable, which Proxy-Wasm does not have, link it without dynamic linking", err)
 	}
-	return explainTrap(err)
+	return m.explainTrap(err)
 }
 
 // explainStart adds what a trap in the first callbacks usually comes from.
 func (in *Instance) explainStart(err error) error {
-	if errors.Is(err, ErrRefused) || len(startFunctions(in.module.info.Exports)) > 0 {
+	if errors.Is(err, ErrRefused) || errors.Is(err, ErrOverdue) || len(startFunctions(in.module.info.Exports)) > 0 {
 		return err
 	}
 	return fmt.Errorf("%w: the module exports no _initialize, so what it sets up before it is called never ran; build it as a "+

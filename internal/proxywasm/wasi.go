@@ -115,7 +115,9 @@ func (m *Module) resolveWASI(name string, def api.FunctionDefinition) (fn api.Go
 		call = (*Instance).wasiDenied
 	}
 	return api.GoModuleFunc(func(ctx context.Context, mod api.Module, stack []uint64) {
-		errno := call(instanceOf(ctx, mod), stack)
+		in := instanceOf(ctx, mod)
+		in.work(1)
+		errno := call(in, stack)
 		if answers {
 			stack[0] = uint64(errno)
 		}

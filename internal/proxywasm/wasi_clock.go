@@ -47,6 +47,7 @@ func (in *Instance) wasiPoll(p params) uint32 {
 		return errnoOf(in.putUint32(p.u32(3), 0))
 	}
 	time.Sleep(min(wait, maxPollSleep))
+	in.worked += hostWork
 	if wait > maxPollSleep {
 		return errnoOf(in.putUint32(p.u32(3), 0))
 	}

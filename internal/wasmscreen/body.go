@@ -20,6 +20,7 @@ const (
 	opTypedSelect  = 0x1c
 	opLocalGet     = 0x20
 	opGlobalGet    = 0x23
+	opGlobalSet    = 0x24
 	opTableSet     = 0x26
 	opLoad         = 0x28 // the first of loads and stores
 	opStore        = 0x3e // the last
@@ -39,7 +40,9 @@ const (
 )
 
 func (s *screener) bodies() {
+	from := s.pos
 	n := s.length()
+	s.mark(MarkCount, from, uint32(n))
 	s.shape.Bodies = n
 	s.each(n, s.body)
 }
@@ -59,9 +62,11 @@ type tally struct {
 func (s *screener) body() {
 	size := s.length()
 	outer := s.enter(size)
+	s.markAhead(MarkBody, 0)
 	s.shape.BodyBytes = max(s.shape.BodyBytes, size)
 	s.atMost(size, s.limits.BodyBytes, "bytes in one function", splitAdvice)
 	t := tally{variables: s.locals() + s.shape.Arity, loops: s.open[:0]}
+	s.mark(MarkCode, s.pos, 0)
 	for depth := 1; s.more(); {
 		switch op := s.byte(); op {
 		case opBlock, opLoop, opIf:
@@ -71,7 +76,9 @@ func (s *screener) body() {
 			if depth--; (depth == 0) != (s.pos == s.end) {
 				s.malformed()
 			}
-			t.end()
+			if t.end() {
+				s.mark(MarkLoopEnd, s.pos-1, 0)
+			}
 		default:
 			s.instruction(&t, op)
 			if s.pos == s.end { // the last is an end
@@ -98,15 +105,20 @@ func (s *screener) block(t *tally, loop bool) {
 	if kind := s.s33(); kind == nullableReference-0x80 || kind == nonNullableReference-0x80 {
 		s.s33()
 	}
+	if loop {
+		s.mark(MarkLoop, s.pos, 0)
+	}
 }
 
-func (t *tally) end() {
+// end ends the innermost block and reports whether that was a loop.
+func (t *tally) end() (loop bool) {
 	if last := len(t.loops) - 1; last >= 0 {
-		if t.loops[last] {
+		if loop = t.loops[last]; loop {
 			t.inLoops--
 		}
 		t.loops = t.loops[:last]
 	}
+	return loop
 }
 
 func (s *screener) instruction(t *tally, op byte) {
@@ -153,13 +165,14 @@ const plainAdvice = "build it for plain WebAssembly 2.0, without threads, except
 func (s *screener) immediates(op byte) {
 	switch {
 	case op <= 1, op == opElse, op == opReturn, op == opDrop, op == opSelect, op > opF64Const && op <= opExtend, op == opRefIsNull:
-	case op == opBr, op == opBrIf, op == opCall, op >= opLocalGet && op <= opTableSet, op == opRefFunc, op == opRefNull:
+	case op == opCall, op == opRefFunc, op == opGlobalGet, op == opGlobalSet:
+		s.index(indexKind(op))
+	case op == opBr, op == opBrIf, op >= opLocalGet && op <= opTableSet, op == opRefNull:
 		s.u32()
 	case op >= opLoad && op <= opStore, op == opCallIndirect:
-		s.u32()
-		s.u32()
+		s.pair(op)
 	case op == opMemorySize, op == opMemoryGrow:
-		s.byte()
+		s.memoryIndex(op)
 	case op == opI32Const:
 		s.constant(5)
 	case op == opI64Const:
@@ -184,6 +197,32 @@ func (s *screener) immediates(op byte) {
 	}
 }
 
+func indexKind(op byte) MarkKind {
+	switch op {
+	case opCall:
+		return MarkCall
+	case opRefFunc:
+		return MarkFunction
+	}
+	return MarkGlobal
+}
+
+// pair reads an alignment and an offset, or a type and a table.
+func (s *screener) pair(op byte) {
+	s.u32()
+	s.u32()
+	if op == opCallIndirect {
+		s.mark(MarkIndirectCall, s.pos, 0)
+	}
+}
+
+func (s *screener) memoryIndex(op byte) {
+	s.byte()
+	if op == opMemoryGrow {
+		s.mark(MarkMemoryGrow, s.pos, 0)
+	}
+}
+
 func (s *screener) branchTable() {
 	n := s.length()
 	s.shape.BranchTable = max(s.shape.BranchTable, n)
@@ -197,14 +236,20 @@ func (s *screener) branchTable() {
 
 // misc reads an instruction after the byte 0xfc.
 func (s *screener) misc() {
+	from := s.pos - 1
 	switch op := s.u32(); op {
 	case 0, 1, 2, 3, 4, 5, 6, 7: // to integers
-	case 9, 11, 13, 16, 17: // data.drop, memory.fill, elem.drop, table.size, table.fill
+	case 9, 13, 16: // data.drop, elem.drop, table.size
+		s.u32()
+	case 11, 17: // memory.fill, table.fill
+		s.mark(MarkBulk, from, op)
 		s.u32()
 	case 8, 10, 12, 14: // memory.init, memory.copy, table.init, table.copy
+		s.mark(MarkBulk, from, op)
 		s.u32()
 		s.u32()
 	case 15: // table.grow
+		s.mark(MarkBulk, from, op)
 		if i := s.u32(); int64(i) < int64(len(s.tables)) {
 			s.tables[i].grows = true
 		}

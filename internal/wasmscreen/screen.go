@@ -12,8 +12,10 @@ import (
 
 // Screen reads a module. The error is one sentence that says what was found, which limit it is over and what to do; it is
 // ErrMalformed if no compiler can read the module.
-func Screen(code []byte, limits Limits) (Shape, error) {
-	s := &screener{reader: reader{code: code, end: len(code), where: "its head"}, limits: limits}
+func Screen(code []byte, limits Limits) (Shape, error) { return screen(code, limits, nil) }
+
+func screen(code []byte, limits Limits, visit func(Mark)) (Shape, error) {
+	s := &screener{reader: reader{code: code, end: len(code), where: "its head"}, limits: limits, visit: visit}
 	if head := s.bytes(8); s.err == nil && (string(head[:4]) != "\x00asm" || binary.LittleEndian.Uint32(head[4:]) != 1) {
 		s.malformed()
 	}
@@ -68,6 +70,7 @@ type screener struct {
 	shape  Shape
 	tables []table
 	open   []bool // of the last function, for the next one
+	visit  func(Mark)
 }
 
 // section reads one section and returns its place in the order; last is the place of the one before.
@@ -75,6 +78,7 @@ func (s *screener) section(last int) int {
 	s.where = "its list of sections"
 	id := int(s.byte())
 	outer := s.enter(s.length())
+	s.markAhead(MarkSection, uint32(id))
 	if id == customSection {
 		s.custom()
 		s.leave(outer)
@@ -124,12 +128,17 @@ func (s *screener) sectionReader(id int) func() {
 	case dataSection:
 		return s.data
 	}
-	return func() { s.u32() } // of the start function, and the number of data segments
+	if id == startSection {
+		return func() { s.index(MarkFunction) }
+	}
+	return func() { s.u32() } // the number of data segments
 }
 
 // count reads the length of a list, whose entries have at least a byte each, and adds it to sum.
 func (s *screener) count(sum *int, limit int, what, advice string) int {
+	from := s.pos
 	n := s.length()
+	s.mark(MarkCount, from, uint32(n))
 	*sum += n
 	s.atMost(*sum, limit, what, advice)
 	return n

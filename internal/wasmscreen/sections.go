@@ -38,6 +38,7 @@ func (s *screener) functionType(form byte) {
 		s.each(n, s.valueType)
 	}
 	s.shape.Arity = max(s.shape.Arity, arity)
+	s.mark(MarkType, s.pos, 0)
 }
 
 func (s *screener) valueType() { s.valueTypeOf(s.byte()) }
@@ -63,14 +64,16 @@ func (s *screener) imports() {
 	s.each(s.count(&s.shape.Imports, s.limits.Imports, "imports", "link it without unused imports"), func() {
 		s.skip() // the module
 		s.skip() // the name
-		switch s.byte() {
-		case 0:
+		kind := s.byte()
+		s.mark(MarkImport, s.pos-1, uint32(kind))
+		switch kind {
+		case ImportFunction:
 			s.u32()
 		case 1:
 			s.table()
 		case 2:
 			s.memory()
-		case 3:
+		case ImportGlobal:
 			s.globalType()
 		default:
 			s.malformed()
@@ -122,10 +125,16 @@ func (s *screener) globalType() {
 func (s *screener) exports() {
 	s.each(s.count(&s.shape.Exports, s.limits.Exports, "exports", "export only the callbacks of the ABI"), func() {
 		s.skip()
-		if s.byte() > 4 {
+		switch kind := s.byte(); {
+		case kind == ImportFunction:
+			s.index(MarkFunction)
+		case kind == ImportGlobal:
+			s.index(MarkGlobal)
+		case kind > 4:
 			s.malformed()
+		default:
+			s.u32()
 		}
-		s.u32()
 	})
 }
 
@@ -161,8 +170,10 @@ func (s *screener) expression() {
 			s.bytes(4)
 		case opF64Const:
 			s.bytes(8)
-		case opGlobalGet, opRefFunc:
-			s.u32()
+		case opGlobalGet:
+			s.index(MarkGlobal)
+		case opRefFunc:
+			s.index(MarkFunction)
 		case opRefNull:
 			s.u32() // the names of abstract types are one byte as well
 		case opVector:
@@ -179,7 +190,9 @@ func (s *screener) expression() {
 // custom reads the names that the compiler reads; what is in other custom sections nobody reads.
 func (s *screener) custom() {
 	s.where = "a custom section"
-	if name := s.bytes(s.length()); string(name) != "name" {
+	name := s.bytes(s.length())
+	s.mark(MarkCustom, s.pos-len(name), 0)
+	if string(name) != "name" {
 		s.bytes(s.end - s.pos)
 		return
 	}
@@ -187,15 +200,16 @@ func (s *screener) custom() {
 	for s.more() {
 		kind := s.byte()
 		outer := s.enter(s.length())
+		s.markAhead(MarkNames, uint32(kind))
 		switch kind {
 		case 0:
 			s.skip()
 		case 1:
-			s.names()
+			s.names(MarkFunction)
 		case 2:
 			s.each(s.count(&s.shape.Names, s.limits.Names, "names", stripAdvice), func() {
-				s.u32()
-				s.names()
+				s.index(MarkFunction)
+				s.names(markLocal)
 			})
 		default:
 			s.bytes(s.end - s.pos)
@@ -206,9 +220,9 @@ func (s *screener) custom() {
 
 const stripAdvice = "strip it of its names, such as with `wasm-strip`"
 
-func (s *screener) names() {
+func (s *screener) names(of MarkKind) {
 	s.each(s.count(&s.shape.Names, s.limits.Names, "names", stripAdvice), func() {
-		s.u32()
+		s.index(of)
 		s.skip()
 	})
 }

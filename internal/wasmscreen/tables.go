@@ -78,7 +78,7 @@ func (s *screener) element() {
 		s.each(n, s.expression)
 		return
 	}
-	s.each(n, func() { s.u32() })
+	s.each(n, func() { s.index(MarkFunction) })
 }
 
 func (s *screener) elementKind(typed bool) {

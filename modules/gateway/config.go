@@ -143,6 +143,10 @@ type Plugin struct {
 	// TickMode says whose timers run: those of `all` instances, or of one (`leader`). Default: `all`, as in Envoy.
 	TickMode string `json:"tick_mode,omitempty"`
 
+	// Trusted leaves out the time limits of the plugin's code (limits.call_timeout and limits.start_timeout) and what they cost: an
+	// endless loop in it holds an instance, and a processor, for ever. All other limits stay. Default: false.
+	Trusted bool `json:"trusted,omitempty"`
+
 	// Allow narrows or widens what the plugin may do. Default: see each field.
 	Allow *PluginAllow `json:"allow,omitempty"`
 }

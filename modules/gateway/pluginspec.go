@@ -38,7 +38,7 @@ func (p *Plugin) spec(name string) (plugin.Spec, error) {
 		Env: p.Env, Phase: p.Phase, FailurePolicy: plugin.Policy(p.FailurePolicy), Instances: p.Instances,
 		AllowOnHeadersStopIteration: p.AllowOnHeadersStopIteration, AllowMissingABIVersion: p.AllowMissingABIVersion,
 		SkipOwnLocalReply: p.SkipOwnLocalReply, Profile: proxywasm.Profile(p.Profile), TickMode: plugin.TickMode(p.TickMode),
-		StubUnknownImports: p.UnknownImports == stubImports,
+		StubUnknownImports: p.UnknownImports == stubImports, Trusted: p.Trusted,
 	}
 	if p.Allow != nil {
 		s.Allow = p.Allow.spec()
