@@ -128,7 +128,7 @@ func (r *rewriter) count(m wasmscreen.Mark) {
 		return
 	}
 	r.counted = true
-	more := uint32(0)
+	var more uint32
 	switch r.section {
 	case wasmscreen.TypeSection:
 		more = 2
