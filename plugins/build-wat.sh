@@ -11,4 +11,4 @@ how() {
 assembler=$(how) || exit
 [ "${1:-}" != --how ] || { echo "$assembler"; exit; }
 
-"$assembler" --enable-all -o "$2" "$1"
+"$assembler" --enable-tail-call -o "$2" "$1"

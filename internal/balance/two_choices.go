@@ -1,6 +1,9 @@
 package balance
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // TwoChoices draws two endpoints by chance and takes the less loaded one. That is nearly as even as asking all of them,
 // and many gateways that do it do not fall on the same idle endpoint at once.
@@ -54,10 +57,16 @@ func (t *TwoChoices) Pick(_ uint64, excluded Excluder) int {
 	return a
 }
 
-// other draws another than a. With very uneven weights, or few that are allowed, a stands alone: -1.
+// other draws another than a, or takes the next one that is allowed when chance does not give one. -1: a stands alone.
 func (t *TwoChoices) other(d *drawing, a int, excluded Excluder) int {
 	for range 8 {
 		if b := t.draw(d); b != a && allowed(b, excluded) {
+			return b
+		}
+	}
+	at := slices.Index(d.endpoints, int32(a))
+	for i := 1; i < len(d.endpoints); i++ {
+		if b := int(d.endpoints[(at+i)%len(d.endpoints)]); b != a && allowed(b, excluded) {
 			return b
 		}
 	}

@@ -20,7 +20,7 @@ func Rewrite(code []byte, limits wasmscreen.Limits) (metered []byte, changed boo
 	case err == nil && r.types == 0:
 		err = fmt.Errorf("%w: it has functions and no types", wasmscreen.ErrMalformed)
 	case err == nil && r.stray:
-		err = fmt.Errorf("%w: it uses a global that it does not have", wasmscreen.ErrMalformed)
+		err = fmt.Errorf("%w: it uses a type or a global that it does not have", wasmscreen.ErrMalformed)
 	}
 	if err != nil {
 		return nil, false, fmt.Errorf("metering the module: %w", err)
@@ -36,7 +36,7 @@ type rewriter struct {
 	counted                                     bool // the number of entries of the section has been written
 	hasImports, hasGlobals                      bool
 	types, importedFunctions, imported, globals uint32 // imported are the imported globals
-	stray                                       bool   // a global is used that is not there: the counter is out of reach
+	stray                                       bool   // a type or a global is used that is not there: what is added is out of reach
 	body                                        body
 }
 
@@ -47,13 +47,17 @@ func (r *rewriter) visit(m wasmscreen.Mark) {
 	case wasmscreen.MarkCustom:
 		if bytes.HasPrefix(r.in[m.From:m.To], []byte(".debug_")) {
 			r.drop()
+			return
 		}
+		r.copyTo(m.To)
 	case wasmscreen.MarkNames:
 		r.beginPart(m)
 	case wasmscreen.MarkCount:
 		r.count(m)
 	case wasmscreen.MarkType:
 		r.types++
+	case wasmscreen.MarkTypeUse:
+		r.stray = r.stray || m.Value >= r.types
 	case wasmscreen.MarkImport:
 		r.countImport(m.Value)
 	case wasmscreen.MarkGlobal:

@@ -102,11 +102,19 @@ func (s *screener) block(t *tally, loop bool) {
 	}
 	s.shape.Nesting = max(s.shape.Nesting, len(t.loops)+1)
 	s.atMost(s.shape.Nesting, s.limits.Nesting, "blocks inside of each other in one function", splitAdvice)
-	if kind := s.s33(); kind == nullableReference-0x80 || kind == nonNullableReference-0x80 {
-		s.s33()
-	}
+	s.blockType()
 	if loop {
 		s.mark(MarkLoop, s.pos, 0)
+	}
+}
+
+func (s *screener) blockType() {
+	from := s.pos
+	switch kind := s.s33(); {
+	case kind >= 0:
+		s.mark(MarkTypeUse, from, uint32(kind))
+	case kind == nullableReference-0x80, kind == nonNullableReference-0x80:
+		s.s33()
 	}
 }
 
@@ -209,11 +217,14 @@ func indexKind(op byte) MarkKind {
 
 // pair reads an alignment and an offset, or a type and a table.
 func (s *screener) pair(op byte) {
-	s.u32()
-	s.u32()
-	if op == opCallIndirect {
-		s.mark(MarkIndirectCall, s.pos, 0)
+	if op != opCallIndirect {
+		s.u32()
+		s.u32()
+		return
 	}
+	s.index(MarkTypeUse)
+	s.u32()
+	s.mark(MarkIndirectCall, s.pos, 0)
 }
 
 func (s *screener) memoryIndex(op byte) {

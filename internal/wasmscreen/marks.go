@@ -20,8 +20,9 @@ const (
 	MarkBody
 	// MarkCount is the number of entries of a list. Lists of segments and names have more of them inside.
 	MarkCount
-	// MarkType is a function type, MarkImport what is imported: the value is its kind.
+	// MarkType is a function type, MarkTypeUse the index of one. MarkImport is what is imported: the value is its kind.
 	MarkType
+	MarkTypeUse
 	MarkImport
 	// MarkFunction and MarkGlobal are the index of a function or global; MarkCall is that of a function which is called there.
 	MarkFunction

@@ -68,7 +68,7 @@ func (s *screener) imports() {
 		s.mark(MarkImport, s.pos-1, uint32(kind))
 		switch kind {
 		case ImportFunction:
-			s.u32()
+			s.index(MarkTypeUse)
 		case 1:
 			s.table()
 		case 2:
@@ -82,7 +82,7 @@ func (s *screener) imports() {
 }
 
 func (s *screener) functions() {
-	s.each(s.count(&s.shape.Functions, s.limits.Functions, "functions", "build it without unused code, or in parts"), func() { s.u32() })
+	s.each(s.count(&s.shape.Functions, s.limits.Functions, "functions", "build it without unused code, or in parts"), func() { s.index(MarkTypeUse) })
 }
 
 func (s *screener) memories() { s.each(s.length(), s.memory) }
