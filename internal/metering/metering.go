@@ -10,20 +10,19 @@ import (
 
 // Rewrite returns the module with metering; changed is false when it has no code that could be metered. The added import is the last of a function,
 // and two functions stand before those of the module. Debug information that names places in the code is left out: the
-// code has moved. limits must have admitted the module.
+// code has moved. The module is screened on the way: what limits do not admit is refused in the words of wasmscreen.
 func Rewrite(code []byte, limits wasmscreen.Limits) (metered []byte, changed bool, err error) {
 	r := &rewriter{writer: writer{in: code, out: make([]byte, 0, len(code)+len(code)/4+1024)}}
 	shape, err := wasmscreen.Visit(code, limits, r.visit)
 	switch {
-	case err == nil && shape.Bodies == 0:
+	case err != nil:
+		return nil, false, err
+	case shape.Bodies == 0:
 		return code, false, nil
-	case err == nil && r.types == 0:
-		err = fmt.Errorf("%w: it has functions and no types", wasmscreen.ErrMalformed)
-	case err == nil && r.stray:
-		err = fmt.Errorf("%w: it uses a type or a global that it does not have", wasmscreen.ErrMalformed)
-	}
-	if err != nil {
-		return nil, false, fmt.Errorf("metering the module: %w", err)
+	case r.types == 0:
+		return nil, false, fmt.Errorf("metering the module: %w: it has functions and no types", wasmscreen.ErrMalformed)
+	case r.stray:
+		return nil, false, fmt.Errorf("metering the module: %w: it uses a type or a global that it does not have", wasmscreen.ErrMalformed)
 	}
 	r.endSection()
 	return r.out, true, nil

@@ -68,14 +68,24 @@ func Compile(ctx context.Context, code []byte, o Options) (*Module, error) {
 	return m, nil
 }
 
-// newModule returns what there is of a module with the error that it ended in. It is never nil.
-func newModule(ctx context.Context, code []byte, o Options) (*Module, error) {
+// newModule returns what there is of a module with the error that it ended in. It is never nil. A panic of the compiler is an
+// error: a file that nobody has seen before must not end the gateway.
+func newModule(ctx context.Context, code []byte, o Options) (m *Module, err error) {
 	o.Limits = o.Limits.OrDefaults()
 	if o.Hits == nil {
 		o.Hits = new(Hits)
 	}
-	m := &Module{options: o, info: Info{Size: len(code)}}
+	m = &Module{options: o, info: Info{Size: len(code)}}
+	defer func() {
+		if v := recover(); v != nil {
+			err = fmt.Errorf("compiling the module: it is not valid WebAssembly (%v): build it again", v)
+		}
+	}()
 	if err := screen(code, o.Limits); err != nil {
+		return m, err
+	}
+	metered, err := m.rewrite(code)
+	if err != nil {
 		return m, err
 	}
 	config := wazero.NewRuntimeConfig().WithMemoryLimitPages(o.Limits.MemoryPages)
@@ -83,21 +93,11 @@ func newModule(ctx context.Context, code []byte, o Options) (*Module, error) {
 		config = config.WithCompilationCache(o.Cache)
 	}
 	m.runtime = wazero.NewRuntimeWithConfig(ctx, config)
-	err := m.load(ctx, code)
-	return m, err
+	return m, m.load(ctx, code, metered)
 }
 
-// load turns a panic of the compiler into an error: a file that nobody has seen before must not end the gateway.
-func (m *Module) load(ctx context.Context, code []byte) (err error) {
-	defer func() {
-		if v := recover(); v != nil {
-			err = fmt.Errorf("compiling the module: it is not valid WebAssembly (%v): build it again", v)
-		}
-	}()
-	metered, err := m.rewrite(code)
-	if err != nil {
-		return err
-	}
+// load compiles what the module was rewritten to, and links it.
+func (m *Module) load(ctx context.Context, code, metered []byte) (err error) {
 	if m.compiled, err = m.runtime.CompileModule(ctx, metered); err != nil {
 		return fmt.Errorf("compiling the module: %w", explainCompile(err))
 	}

@@ -6,12 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-
-	"github.com/loom-gateway/loom/internal/wasmscreen"
 )
 
-// screen looks at the bytes before they are compiled, so that what is not a plugin at all gets one clear sentence, and what would
-// take the compiler minutes is never compiled.
+// screen looks at the first bytes, so that what is not a module at all gets one clear sentence.
 func screen(code []byte, limits Limits) error {
 	switch {
 	case len(code) == 0:
@@ -26,8 +23,7 @@ func screen(code []byte, limits Limits) error {
 	}
 	switch version := binary.LittleEndian.Uint32(code[4:]); version {
 	case 1:
-		_, err := wasmscreen.Screen(code, limits.Shape)
-		return err
+		return nil
 	case 0x1000d:
 		return errors.New("this is a WebAssembly component, Proxy-Wasm needs a core module: " +
 			"build for wasm32-wasip1 (not wasip2) and do not run it through `wasm-tools component`")
