@@ -93,7 +93,8 @@ func newModule(ctx context.Context, code []byte, o Options) (m *Module, err erro
 		config = config.WithCompilationCache(o.Cache)
 	}
 	m.runtime = wazero.NewRuntimeWithConfig(ctx, config)
-	return m, m.load(ctx, code, metered)
+	err = m.load(ctx, code, metered)
+	return m, err
 }
 
 // load compiles what the module was rewritten to, and links it.
