@@ -70,6 +70,7 @@ type screener struct {
 	shape  Shape
 	tables []table
 	open   []bool // of the last function, for the next one
+	fills  int    // instructions that fill memory or tables, in the function that is read
 	visit  func(Mark)
 }
 

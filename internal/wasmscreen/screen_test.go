@@ -16,6 +16,7 @@ import (
 
 // Modules that take a compiler minutes or gigabytes, each of a few hundred KB at most.
 func TestBombs(t *testing.T) {
+	fill := []byte{opI32Const, 0, opI32Const, 0, opI32Const, 0, opMisc, 11, 0}
 	tests := map[string]struct {
 		code []byte
 		want string
@@ -25,6 +26,8 @@ func TestBombs(t *testing.T) {
 		"a switch":                  {wasmtest.SwitchBomb(10_000), "4097 blocks inside of each other"},
 		"nested blocks":             {wasmtest.NestingBomb(50_000), "4097 blocks inside of each other in one function, more than the limit of 4096"},
 		"ifs":                       {wasmtest.Function([]byte{0}, bytes.Repeat([]byte{opLocalGet, 0, opIf, wasmtest.NoType, opEnd}, 10_000)), "10000 blocks and branches in one function"},
+		"loops":                     {wasmtest.Function([]byte{0}, bytes.Repeat([]byte{opLoop, wasmtest.NoType, opEnd}, 2049)), "8196 blocks and branches in one function"},
+		"fills":                     {wasmtest.Function([]byte{0}, bytes.Repeat(fill, 4097)), "8194 blocks and branches in one function"},
 		"ifs in many functions":     {wasmtest.Functions(100, []byte{0}, bytes.Repeat([]byte{opLocalGet, 0, opIf, wasmtest.NoType, opEnd}, 8000)), "squares"},
 		"variables in nested loops": {wasmtest.LoopBomb(200, 1000), "variables times loops"},
 		"variables at many ifs":     {wasmtest.Function(wasmtest.Locals(5000), bytes.Repeat([]byte{opLocalGet, 0, opIf, wasmtest.NoType, opEnd}, 5000)), "variables times blocks"},
@@ -63,6 +66,7 @@ func TestHarmless(t *testing.T) {
 		"a table that grows within its limit":   wasmtest.Tables(1, slices.Concat([]byte{1, 1}, wasmtest.U32(1000))),
 		"a switch":                              wasmtest.SwitchBomb(4000),
 		"loops":                                 wasmtest.LoopBomb(5, 1000),
+		"loops one after the other":             wasmtest.Function([]byte{0}, bytes.Repeat([]byte{opLoop, wasmtest.NoType, opEnd}, 2048)),
 		"blocks one after the other":            wasmtest.Function([]byte{0}, bytes.Repeat([]byte{opBlock, wasmtest.NoType, opEnd}, 8000)),
 	} {
 		if _, err := Screen(code, DefaultLimits()); err != nil {
