@@ -14,7 +14,7 @@ import (
 const (
 	schemaFile    = "../docs/loom.schema.json"
 	referenceFile = "../docs/loom-yaml.md"
-	marker        = "<!-- made from loomadapter/schema.go by `go test ./loomadapter -update`; edit there -->\n"
+	marker        = "<!-- made from loomadapter/schema*.go by `go test ./loomadapter -update`; edit there -->\n"
 )
 
 func TestSchemaIsFresh(t *testing.T) {
