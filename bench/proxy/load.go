@@ -134,19 +134,21 @@ func closeAll(list []*client) {
 	}
 }
 
-// cost asks on several connections at once, and returns the gateway's CPU time for one request, in microseconds.
-func cost(ctx context.Context, p *running, k kase, o options) (float64, error) {
+// cost asks on several connections at once, and returns the gateway's CPU time for one request, in microseconds, and how many it
+// has answered in a second.
+func cost(ctx context.Context, p *running, k kase, o options) (cpu, perSecond float64, err error) {
 	list, err := clients(ctx, p, k, o.connections)
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	defer closeAll(list)
+	start := time.Now()
 	before, err := p.CPU()
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	var count atomic.Int64
-	errs, end := make([]error, len(list)), time.Now().Add(o.slice)
+	errs, end := make([]error, len(list)), start.Add(o.slice)
 	var all sync.WaitGroup
 	for i, c := range list {
 		all.Go(func() {
@@ -158,18 +160,19 @@ func cost(ctx context.Context, p *running, k kase, o options) (float64, error) {
 	}
 	all.Wait()
 	after, err := p.CPU()
-	return float64(after-before) / float64(count.Load()) / float64(time.Microsecond), errors.Join(append(errs, err)...)
+	requests := float64(count.Load())
+	return float64(after-before) / requests / float64(time.Microsecond), requests / time.Since(start).Seconds(), errors.Join(append(errs, err)...)
 }
 
 // latencies asks at a fixed rate, and measures from the moment at which a request was due: what waits for a connection waits for
 // the gateway. In microseconds.
-func latencies(ctx context.Context, p *running, k kase, o options) ([]float64, error) {
+func latencies(ctx context.Context, p *running, k kase, rate int, o options) ([]float64, error) {
 	list, err := clients(ctx, p, k, o.connections)
 	if err != nil {
 		return nil, err
 	}
 	defer closeAll(list)
-	due := make(chan time.Time, o.rate*int(o.slice/time.Second+1))
+	due := make(chan time.Time, rate*int(o.slice/time.Second+1))
 	took, errs := make([][]float64, len(list)), make([]error, len(list))
 	var all sync.WaitGroup
 	for i, c := range list {
@@ -182,7 +185,7 @@ func latencies(ctx context.Context, p *running, k kase, o options) ([]float64, e
 			}
 		})
 	}
-	start, step := time.Now(), time.Second/time.Duration(o.rate)
+	start, step := time.Now(), time.Second/time.Duration(rate)
 	for n := range int(o.slice / step) {
 		at := start.Add(time.Duration(n) * step)
 		time.Sleep(time.Until(at))

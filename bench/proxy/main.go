@@ -34,7 +34,7 @@ func main() {
 	flag.StringVar(&o.cases, "cases", "h1,TLS,h2,1 MiB,10000 routes", "what to measure")
 	flag.IntVar(&o.rounds, "rounds", 3, "how often each case of each gateway is measured")
 	flag.IntVar(&o.connections, "connections", 16, "connections of the client, each of which waits for its answer before it asks again")
-	flag.IntVar(&o.rate, "rate", 400, "requests per second when latencies are measured, sent whether the last is answered or not")
+	flag.IntVar(&o.rate, "rate", 0, "requests per second when latencies are measured, sent whether the last is answered or not;\n0: half of what the first gateway, or Envoy if that is less, answers when asked without a pause")
 	flag.DurationVar(&o.slice, "slice", time.Second, "how long, each time, for CPU time and for latencies")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)

@@ -10,7 +10,10 @@ import (
 )
 
 // sample is what was seen of one case of one gateway, by round.
-type sample struct{ cpu, p50, p99 []float64 }
+type sample struct {
+	cpu, p50, p99 []float64
+	perSecond     float64 // what it answered in the warm-up
+}
 
 type samples map[*gateway]map[string]*sample
 
@@ -27,7 +30,14 @@ func measure(ctx context.Context, o options, gateways []*gateway) (samples, erro
 	for round := range o.rounds + 1 {
 		for _, k := range cases(o.cases) {
 			for _, g := range gateways {
-				if err := seen[g][k.name].take(ctx, g.of(k), k, o, round > 0); err != nil {
+				s := seen[g][k.name]
+				var err error
+				if round == 0 {
+					_, s.perSecond, err = cost(ctx, g.of(k), k, o)
+				} else {
+					err = s.take(ctx, g.of(k), k, seen.rate(o, gateways, k), o)
+				}
+				if err != nil {
 					return nil, fmt.Errorf("measuring %s, %s: %w", g.name, k.name, err)
 				}
 			}
@@ -38,13 +48,27 @@ func measure(ctx context.Context, o options, gateways []*gateway) (samples, erro
 	return seen, nil
 }
 
-func (s *sample) take(ctx context.Context, p *running, k kase, o options, counts bool) error {
-	cpu, err := cost(ctx, p, k, o)
-	if err != nil || !counts {
+// rate is at how many requests a second latencies are taken: the same for all gateways, so a slow one may be over its load.
+func (s samples) rate(o options, gateways []*gateway, k kase) int {
+	if o.rate > 0 {
+		return o.rate
+	}
+	least := s[gateways[0]][k.name].perSecond
+	for _, g := range gateways {
+		if g.name == "Envoy" {
+			least = min(least, s[g][k.name].perSecond)
+		}
+	}
+	return max(int(least/2), 1)
+}
+
+func (s *sample) take(ctx context.Context, p *running, k kase, rate int, o options) error {
+	cpu, _, err := cost(ctx, p, k, o)
+	if err != nil {
 		return err
 	}
 	s.cpu = append(s.cpu, cpu)
-	took, err := latencies(ctx, p, k, o)
+	took, err := latencies(ctx, p, k, rate, o)
 	if err != nil {
 		return err
 	}
@@ -92,17 +116,17 @@ func ratio(a, b []float64) float64 {
 }
 
 func reportLatencies(w io.Writer, o options, gateways []*gateway, seen samples) {
-	fmt.Fprintf(w, "\n| p50 / p99 in ms at %d/s |", o.rate)
+	fmt.Fprint(w, "\n| p50 / p99 in ms | requests a second |")
 	for _, g := range gateways {
 		fmt.Fprintf(w, " %s |", g.name)
 	}
-	fmt.Fprint(w, "\n|---|")
+	fmt.Fprint(w, "\n|---|---:|")
 	for range gateways {
 		fmt.Fprint(w, "---:|")
 	}
 	fmt.Fprintln(w)
 	for _, k := range cases(o.cases) {
-		fmt.Fprintf(w, "| %s |", k.name)
+		fmt.Fprintf(w, "| %s | %d |", k.name, seen.rate(o, gateways, k))
 		for _, g := range gateways {
 			s := seen[g][k.name]
 			fmt.Fprintf(w, " %.2f / %.2f |", process.Quantile(s.p50, 0.5)/1000, process.Quantile(s.p99, 0.5)/1000)
