@@ -17,11 +17,9 @@ var ErrNoEndpoint = errors.New("no endpoint is available")
 // availability is what the balancer was told about the endpoints. It is brought up to date when something happens, and
 // not for each request.
 type availability struct {
-	mu      sync.Mutex
-	whole   []bool       // by endpoint: it is well, and its breaker is closed
-	due     atomic.Int64 // Unix nanoseconds at which time alone changes something; 0: never
-	panics  atomic.Bool  // too few are well, so that all get traffic
-	flagged bool         // whole is filled in
+	mu     sync.Mutex
+	due    atomic.Int64 // Unix nanoseconds at which time alone changes something; 0: never
+	panics atomic.Bool  // too few are well, so that all get traffic
 }
 
 // refreshIfDue costs a comparison, unless an endpoint is out for a time.
@@ -43,29 +41,28 @@ func (u *Upstream) update() (well int, changed bool) {
 	a := &u.available
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	now, due := time.Now(), time.Time{}
-	for _, e := range u.endpoints {
+	set, now, due := u.set(), time.Now(), time.Time{}
+	for _, e := range set.endpoints {
 		if u.well(e, now) {
 			well++
 		}
 		due = sooner(due, u.nextChange(e, now))
 	}
-	panics := well*100 < u.settings.PanicThreshold*len(u.endpoints)
+	panics := well*100 < u.settings.PanicThreshold*len(set.endpoints)
 	changed = panics != a.panics.Swap(panics)
-	for i, e := range u.endpoints {
+	for i, e := range set.endpoints {
 		isWell := u.well(e, now)
 		in := (isWell || panics) && !u.refuses(e, now)
 		if e.out.Load() == in {
 			e.out.Store(!in)
-			u.picker.Set(i, in)
+			set.picker.Set(i, in)
 		}
 		whole := isWell && (u.settings.Breaker == nil || e.breaker.State() == circuit.Closed)
-		if whole && a.flagged && !a.whole[i] && u.settings.SlowStart > 0 {
+		if whole && e.looked && !e.whole && u.settings.SlowStart > 0 {
 			e.ramp.Begin(now)
 		}
-		a.whole[i] = whole
+		e.whole, e.looked = whole, true
 	}
-	a.flagged = true
 	if due.IsZero() {
 		a.due.Store(0)
 	} else {
@@ -113,8 +110,8 @@ func sooner(a, b time.Time) time.Time {
 // unavailable is ErrNoEndpoint with the reason.
 func (u *Upstream) unavailable() error {
 	now := time.Now()
-	unhealthy, ejected, open := 0, 0, 0
-	for _, e := range u.endpoints {
+	unhealthy, ejected, open, endpoints := 0, 0, 0, u.set().endpoints
+	for _, e := range endpoints {
 		switch {
 		case u.unhealthy(e):
 			unhealthy++
@@ -130,7 +127,7 @@ func (u *Upstream) unavailable() error {
 		text string
 	}{{unhealthy, "unhealthy by its health check"}, {ejected, "ejected for failed requests"}, {open, "stopped by a circuit breaker"}} {
 		if r.n > 0 {
-			reasons = append(reasons, fmt.Sprintf("%d of %d %s", r.n, len(u.endpoints), r.text))
+			reasons = append(reasons, fmt.Sprintf("%d of %d %s", r.n, len(endpoints), r.text))
 		}
 	}
 	if len(reasons) == 0 {

@@ -14,6 +14,7 @@ import (
 // Call is one request on its way through an upstream. It is not safe for concurrent use.
 type Call struct {
 	upstream *Upstream
+	set      *set // of the endpoints that it may go to
 	endpoint *Endpoint
 	index    int    // of endpoint
 	attempts int    // requests that were sent, or tried to
@@ -34,7 +35,7 @@ func (c *Call) Endpoint() *Endpoint { return c.endpoint }
 func (c *Call) Attempts() int { return c.attempts }
 
 // Endpoints is how many the upstream has.
-func (c *Call) Endpoints() int { return len(c.upstream.endpoints) }
+func (c *Call) Endpoints() int { return len(c.set.endpoints) }
 
 // Upstream is the upstream's name.
 func (c *Call) Upstream() string { return c.upstream.settings.Name }
@@ -94,7 +95,7 @@ func (c *Call) HashOn(header http.Header, clientIP string) {
 func (c *Call) pick() bool {
 	c.upstream.refreshIfDue()
 	if c.first != "" {
-		i := slices.IndexFunc(c.upstream.endpoints, func(e *Endpoint) bool { return e.name == c.first && !e.out.Load() })
+		i := slices.IndexFunc(c.set.endpoints, func(e *Endpoint) bool { return e.name == c.first && !e.out.Load() })
 		if i >= 0 {
 			c.use(i, false)
 			return true
@@ -109,7 +110,7 @@ func (c *Call) pick() bool {
 // pickAnother picks an endpoint that was not tried, now that one has failed. Without one the call keeps the last.
 func (c *Call) pickAnother() bool {
 	if c.tried == nil {
-		c.tried = make([]bool, len(c.upstream.endpoints))
+		c.tried = make([]bool, len(c.set.endpoints))
 	}
 	c.tried[c.index] = true
 	return c.choose(c)
@@ -117,15 +118,19 @@ func (c *Call) pickAnother() bool {
 
 // choose asks the balancer, and passes over an endpoint that starts slowly when it is not its turn and another will do.
 func (c *Call) choose(excluded balance.Excluder) bool {
-	u := c.upstream
-	i := u.picker.Pick(c.key, excluded)
+	set := c.set
+	if len(set.endpoints) == 0 {
+		return false
+	}
+	i := set.picker.Pick(c.key, excluded)
 	if i < 0 {
 		return false
 	}
-	if window := u.settings.SlowStart; window > 0 && u.endpoints[i].ramp.Climbing(window, time.Now) && !u.endpoints[i].ramp.Take(window, time.Now()) {
+	window := c.upstream.settings.SlowStart
+	if window > 0 && set.endpoints[i].ramp.Climbing(window, time.Now) && !set.endpoints[i].ramp.Take(window, time.Now()) {
 		c.passes = true
-		if other := u.picker.Pick(c.key, c); other >= 0 {
-			u.picker.Done(i)
+		if other := set.picker.Pick(c.key, c); other >= 0 {
+			set.picker.Done(i)
 			i = other
 		}
 		c.passes = false
@@ -137,7 +142,7 @@ func (c *Call) choose(excluded balance.Excluder) bool {
 // Excluded implements balance.Excluder: what was tried is not tried again.
 func (c *Call) Excluded(i int) bool {
 	return len(c.tried) > 0 && c.tried[i] ||
-		c.passes && c.upstream.endpoints[i].ramp.Climbing(c.upstream.settings.SlowStart, time.Now)
+		c.passes && c.set.endpoints[i].ramp.Climbing(c.upstream.settings.SlowStart, time.Now)
 }
 
 // describe says who failed, around the error.
@@ -154,7 +159,7 @@ func (c *Call) use(i int, picked bool) {
 	c.leave()
 	c.endpoint, c.index, c.picked = nil, i, picked
 	if i >= 0 {
-		c.endpoint = c.upstream.endpoints[i]
+		c.endpoint = c.set.endpoints[i]
 		c.endpoint.load.Begin()
 	}
 }
@@ -165,7 +170,10 @@ func (c *Call) leave() {
 	}
 	c.endpoint.load.End()
 	if c.picked {
-		c.upstream.picker.Done(c.index)
+		c.set.picker.Done(c.index)
+	}
+	if c.endpoint.removed.Load() {
+		c.endpoint.closeIdle()
 	}
 }
 

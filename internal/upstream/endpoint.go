@@ -1,12 +1,14 @@
 package upstream
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"net/http"
 	"net/url"
 	"sync/atomic"
 
+	"github.com/loom-gateway/loom/internal/health"
 	"github.com/loom-gateway/loom/internal/http1"
 )
 
@@ -14,7 +16,6 @@ import (
 type Endpoint struct {
 	name    string
 	address Address
-	weight  int
 	scheme  string
 
 	// client carries what goes over HTTP/1.1; nil with the stock engine.
@@ -27,33 +28,44 @@ type Endpoint struct {
 	cleartextHTTP2 bool
 	http2          atomic.Bool // TLS has agreed on it
 
+	probe     health.Probe       // nil without health checks
+	stopProbe context.CancelFunc // nil before it began
+
 	*state
-	out atomic.Bool // the balancer does not pick it
+	out     atomic.Bool // the balancer does not pick it
+	whole   bool        // it is well, and its breaker is closed; guarded by availability.mu
+	looked  bool        // whole is filled in
+	removed atomic.Bool // no connection to it is kept
 }
 
 // newEndpoint makes an endpoint without its state.
-func newEndpoint(s Settings, settings EndpointSettings, tlsConfig *tls.Config) (*Endpoint, error) {
-	address, err := ParseAddress(settings.Address)
-	if err != nil {
-		return nil, err
-	}
-	e := &Endpoint{name: settings.Address, address: address, weight: settings.Weight, scheme: "http"}
+func (u *Upstream) newEndpoint(name string, address Address) (*Endpoint, error) {
+	s := u.settings
+	e := &Endpoint{name: name, address: address, scheme: "http"}
 	if s.Protocol == HTTPS {
 		e.scheme = "https"
 		if address.Network == "unix" && s.TLS.ServerName == "" && !s.TLS.InsecureSkipVerify {
-			return nil, errors.New("address " + settings.Address + ": TLS over a unix socket needs tls server_name")
+			return nil, errors.New("address " + name + ": TLS over a unix socket needs tls server_name")
 		}
 	}
-	e.transport = newTransport(s, address, tlsConfig)
+	if err := u.makeProbe(e); err != nil {
+		return nil, err
+	}
+	e.connect(s, u.tls)
+	return e, nil
+}
+
+// connect makes what carries requests to the endpoint. No connection is opened.
+func (e *Endpoint) connect(s Settings, tlsConfig *tls.Config) {
+	e.transport = newTransport(s, e.address, tlsConfig)
 	e.cleartextHTTP2 = s.Protocol == H2C || s.Protocol == GRPC
 	switch {
 	case s.Engine == EngineLoom:
-		e.client = newClient(s, address, tlsConfig)
+		e.client = newClient(s, e.address, tlsConfig)
 	case e.cleartextHTTP2:
 		s.Protocol = HTTP
-		e.upgrades = newTransport(s, address, nil)
+		e.upgrades = newTransport(s, e.address, nil)
 	}
-	return e, nil
 }
 
 // Name is the address as the config writes it.

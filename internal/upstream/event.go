@@ -46,7 +46,7 @@ func (u *Upstream) emit(e Event) {
 }
 
 func (u *Upstream) emitPanic(panics bool, well int) {
-	reason := strconv.Itoa(well) + " of " + strconv.Itoa(len(u.endpoints)) + " endpoints are well"
+	reason := strconv.Itoa(well) + " of " + strconv.Itoa(len(u.set().endpoints)) + " endpoints are well"
 	if panics {
 		u.emit(Event{Kind: Panic, Reason: reason})
 	} else {

@@ -8,7 +8,7 @@ import (
 
 // RetryBreakers ends the timeouts of open breakers.
 func RetryBreakers(u *Upstream) {
-	for _, e := range u.endpoints {
+	for _, e := range u.set().endpoints {
 		e.breaker.Retry(time.Now())
 		e.changed()
 	}
@@ -29,10 +29,13 @@ func Picks(u *Upstream, n int) map[string]int {
 
 // Fail counts a failed request to an endpoint.
 func Fail(u *Upstream, name string) {
-	for _, e := range u.endpoints {
+	for _, e := range u.set().endpoints {
 		if e.name == name {
 			a := attempt{upstream: u, endpoint: e, ctx: context.Background()}
 			a.judge(nil, errors.New("failed"), time.Now())
 		}
 	}
 }
+
+// Replace makes these the endpoints.
+func Replace(u *Upstream, list []EndpointSettings) error { return u.replace(list) }

@@ -42,51 +42,64 @@ type state struct {
 	failure    atomic.Pointer[failure]
 }
 
-// join gives an upstream the states of its endpoints, and its record. joined are the endpoints that are new to an
-// upstream which is known.
-func (m *Memory) join(u *Upstream) (joined []*Endpoint) {
+// join gives an upstream its record.
+func (m *Memory) join(u *Upstream) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.upstreams == nil {
 		m.upstreams = map[string]*record{}
 	}
-	r, known := m.upstreams[u.settings.Name]
-	if !known {
+	r := m.upstreams[u.settings.Name]
+	if r == nil {
 		r = &record{endpoints: map[string]*state{}}
 		m.upstreams[u.settings.Name] = r
 	}
 	r.users++
 	u.record = r
-	for _, e := range u.endpoints {
+}
+
+// part gives the record back. An upstream that nobody has any more is forgotten.
+func (m *Memory) part(u *Upstream) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if u.record.users--; u.record.users == 0 {
+		delete(m.upstreams, u.settings.Name)
+	}
+}
+
+// enter gives endpoints of an upstream their states. strangers are those that are new to an upstream which has others.
+func (m *Memory) enter(u *Upstream, endpoints []*Endpoint) (strangers []*Endpoint) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	r := u.record
+	known := len(r.endpoints) > 0
+	for _, e := range endpoints {
 		s := r.endpoints[e.name]
 		if s == nil {
 			s = new(state)
 			r.endpoints[e.name] = s
 			if known {
-				joined = append(joined, e)
+				strangers = append(strangers, e)
 			}
 		}
 		s.users++
 		s.watch(func(list []*Upstream) []*Upstream { return append(list, u) })
 		e.state = s
 	}
-	return joined
+	return strangers
 }
 
-// leave gives back what an upstream joined. What nobody has any more is forgotten.
-func (m *Memory) leave(u *Upstream) {
+// leave gives the states of endpoints back. What nobody has any more is forgotten.
+func (m *Memory) leave(u *Upstream, endpoints []*Endpoint) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for _, e := range u.endpoints {
+	for _, e := range endpoints {
 		e.watch(func(list []*Upstream) []*Upstream {
 			return slices.DeleteFunc(list, func(other *Upstream) bool { return other == u })
 		})
 		if e.users--; e.users == 0 {
 			delete(u.record.endpoints, e.name)
 		}
-	}
-	if u.record.users--; u.record.users == 0 {
-		delete(m.upstreams, u.settings.Name)
 	}
 }
 

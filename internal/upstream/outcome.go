@@ -112,13 +112,13 @@ func outcome(res *http.Response, err error, failures health.Statuses) circuit.Ou
 
 // mayEject holds the cap on the endpoints that are ejected at a time. A race may let one more through.
 func (u *Upstream) mayEject() bool {
-	ejected, now := 1, time.Now()
-	for _, e := range u.endpoints {
+	ejected, now, endpoints := 1, time.Now(), u.set().endpoints
+	for _, e := range endpoints {
 		if e.ejection.Ejected(now) {
 			ejected++
 		}
 	}
-	return ejected*100 <= u.settings.Passive.MaxEjected*len(u.endpoints)
+	return ejected*100 <= u.settings.Passive.MaxEjected*len(endpoints)
 }
 
 func (e *Endpoint) lastFailure() string {

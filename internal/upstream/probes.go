@@ -10,34 +10,36 @@ import (
 
 // Start begins the probes. It may be called again: an upstream is started once. Close ends the probes.
 func (u *Upstream) Start() {
-	if u.settings.Health == nil {
+	u.changing.Lock()
+	defer u.changing.Unlock()
+	if u.started {
 		return
 	}
-	u.start.Do(func() {
-		for i, e := range u.endpoints {
-			go health.Watch(u.probing, u.settings.Health, u.probes[i], func(err error) (down bool) { return u.probed(e, err) })
-		}
-	})
+	u.started = true
+	for _, e := range u.set().endpoints {
+		u.watch(e)
+	}
 }
 
-// makeProbes makes a probe for each endpoint, with connections of its own.
-func (u *Upstream) makeProbes() error {
-	u.probing, u.stopProbing = context.WithCancel(context.Background())
-	if u.settings.Health == nil {
-		return nil
+// watch begins the probes of an endpoint, if the upstream has begun. The lock is held.
+func (u *Upstream) watch(e *Endpoint) {
+	if u.started && e.probe != nil {
+		ctx, cancel := context.WithCancel(u.probing)
+		e.stopProbe = cancel
+		go health.Watch(ctx, u.settings.Health, e.probe, func(err error) (down bool) { return u.probed(e, err) })
 	}
-	for _, e := range u.endpoints {
-		probe, err := u.probeOf(e)
-		if err != nil {
-			return err
-		}
-		u.probes = append(u.probes, probe)
+}
+
+// makeProbe makes the endpoint's probe, with connections of its own.
+func (u *Upstream) makeProbe(e *Endpoint) (err error) {
+	if u.settings.Health != nil {
+		e.probe, err = u.probeOf(e)
 	}
-	return nil
+	return err
 }
 
 func (u *Upstream) probeOf(e *Endpoint) (health.Probe, error) {
-	transport := newTransport(u.settings, e.address, e.transport.TLSClientConfig)
+	transport := newTransport(u.settings, e.address, u.tls)
 	transport.MaxConnsPerHost = 0
 	dialer := net.Dialer{Timeout: u.settings.Health.Timeout}
 	probe, err := health.NewProbe(*u.settings.Health, health.Target{

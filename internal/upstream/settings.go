@@ -80,6 +80,8 @@ type EndpointSettings struct {
 	Weight int
 }
 
+func (s EndpointSettings) address() (Address, error) { return ParseAddress(s.Address) }
+
 // Pool bounds the connections of an upstream.
 type Pool struct {
 	// MaxIdlePerEndpoint connections are kept for each endpoint. Default: 128.

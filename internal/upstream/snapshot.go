@@ -54,6 +54,8 @@ type EndpointSnapshot struct {
 
 // Snapshot reads the state. The numbers are read one by one, while requests go on.
 func (u *Upstream) Snapshot() Snapshot {
+	u.refreshIfDue()
+	set := u.set()
 	s := Snapshot{
 		Name:         u.settings.Name,
 		Protocol:     u.settings.Protocol,
@@ -61,11 +63,12 @@ func (u *Upstream) Snapshot() Snapshot {
 		InFlight:     u.calls.Load(),
 		Panic:        u.available.panics.Load(),
 		Durations:    u.record.durations.read(),
-		Endpoints:    make([]EndpointSnapshot, 0, len(u.endpoints)),
+		Endpoints:    make([]EndpointSnapshot, 0, len(set.endpoints)),
 	}
-	u.refreshIfDue()
-	for _, e := range u.endpoints {
-		s.Endpoints = append(s.Endpoints, u.snapshotOf(e, time.Now()))
+	for i, e := range set.endpoints {
+		endpoint := u.snapshotOf(e, time.Now())
+		endpoint.Weight = set.weights[i]
+		s.Endpoints = append(s.Endpoints, endpoint)
 	}
 	return s
 }
@@ -73,7 +76,6 @@ func (u *Upstream) Snapshot() Snapshot {
 func (u *Upstream) snapshotOf(e *Endpoint, now time.Time) EndpointSnapshot {
 	s := EndpointSnapshot{
 		Address:    e.name,
-		Weight:     e.weight,
 		InFlight:   e.load.InFlight(),
 		Requests:   e.requests.Load(),
 		DialErrors: e.dialErrors.Load(),

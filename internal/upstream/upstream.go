@@ -3,28 +3,25 @@ package upstream
 import (
 	"context"
 	"crypto/tls"
-	"fmt"
 	"sync"
 	"sync/atomic"
-	"time"
 
-	"github.com/loom-gateway/loom/internal/balance"
 	"github.com/loom-gateway/loom/internal/health"
 )
 
 // Upstream is a named group of backends. It is safe for concurrent use.
 type Upstream struct {
 	settings  Settings
-	endpoints []*Endpoint
-	picker    balance.Picker
+	tls       *tls.Config // nil without TLS
+	now       atomic.Pointer[set]
 	available availability
 	memory    *Memory
 	record    *record
 
 	breakerStatuses, passiveStatuses health.Statuses // that are failures
 
-	start       sync.Once
-	probes      []health.Probe  // by endpoint
+	changing    sync.Mutex      // held while endpoints come and go
+	started     bool            // guarded by changing
 	probing     context.Context //nolint:containedctx // of the probes, from Start to Close
 	stopProbing context.CancelFunc
 	observer    atomic.Pointer[func(Event)]
@@ -46,40 +43,18 @@ func (m *Memory) New(s Settings) (*Upstream, error) {
 	if err != nil {
 		return nil, err
 	}
-	u := &Upstream{settings: s, memory: m, available: availability{whole: make([]bool, len(s.Endpoints))}}
-	for _, settings := range s.Endpoints {
-		e, err := newEndpoint(s, settings, tlsConfig)
-		if err != nil {
-			return nil, err
-		}
-		u.endpoints = append(u.endpoints, e)
-	}
+	u := &Upstream{settings: s, tls: tlsConfig, memory: m}
+	u.now.Store(new(set))
 	if err := u.parseStatuses(); err != nil {
 		return nil, err
 	}
-	if err := u.makeProbes(); err != nil {
-		return nil, err
-	}
-	if err := u.join(); err != nil {
+	u.probing, u.stopProbing = context.WithCancel(context.Background())
+	m.join(u)
+	if err := u.replace(s.Endpoints); err != nil {
+		u.Close()
 		return nil, err
 	}
 	return u, nil
-}
-
-// join enters the memory.
-func (u *Upstream) join() (err error) {
-	joined := u.memory.join(u)
-	if u.picker, err = u.settings.picker(u.endpoints); err != nil {
-		u.memory.leave(u)
-		return fmt.Errorf("balancing: %w", err)
-	}
-	u.refresh()
-	if u.settings.SlowStart > 0 {
-		for _, e := range joined {
-			e.ramp.Begin(time.Now())
-		}
-	}
-	return nil
 }
 
 func (u *Upstream) parseStatuses() (err error) {
@@ -94,14 +69,6 @@ func (u *Upstream) parseStatuses() (err error) {
 	return err
 }
 
-func (s Settings) picker(endpoints []*Endpoint) (balance.Picker, error) {
-	list := make([]balance.Endpoint, len(endpoints))
-	for i, e := range endpoints {
-		list[i] = balance.Endpoint{Name: e.name, Weight: e.weight, Load: &e.load}
-	}
-	return balance.New(s.LoadBalancer, list, balance.Options{BalanceFactor: s.Hash.BalanceFactor})
-}
-
 func (s Settings) tlsConfig() (*tls.Config, error) {
 	if s.Protocol != HTTPS {
 		return nil, nil
@@ -112,22 +79,25 @@ func (s Settings) tlsConfig() (*tls.Config, error) {
 // Name of the upstream.
 func (u *Upstream) Name() string { return u.settings.Name }
 
-// Endpoints in the order of the config. The slice must not be changed.
-func (u *Upstream) Endpoints() []*Endpoint { return u.endpoints }
+// Endpoints of this moment, in the order of the config. The slice must not be changed.
+func (u *Upstream) Endpoints() []*Endpoint { return u.set().endpoints }
 
 // Begin lets one request in. Calls are welcome after Close too: requests that began under an old config end under it.
 func (u *Upstream) Begin() *Call {
 	u.calls.Add(1)
-	return &Call{upstream: u}
+	return &Call{upstream: u, set: u.set()}
 }
 
 // Close drains the upstream: connections are closed as soon as no Call is left. It returns at once, and may be called twice.
 func (u *Upstream) Close() {
+	u.changing.Lock()
 	if !u.closed.Swap(true) {
 		u.stopProbing()
 		u.observer.Store(nil)
-		u.memory.leave(u)
+		u.memory.leave(u, u.set().endpoints)
+		u.memory.part(u)
 	}
+	u.changing.Unlock()
 	if u.calls.Load() == 0 {
 		u.closeIdle()
 	}
@@ -141,7 +111,7 @@ func (u *Upstream) end() {
 }
 
 func (u *Upstream) closeIdle() {
-	for _, e := range u.endpoints {
+	for _, e := range u.set().endpoints {
 		e.closeIdle()
 	}
 }
