@@ -22,11 +22,16 @@ import (
 //		priority     <number>
 //		strip_prefix <prefix>
 //		rewrite      <target>
+//		without      <handler>...
+//		middleware {
+//			<directive>...
+//		}
 //		<directive>...
 //	}
 //
 // Directives run in Caddy's order, as in `handle`; write them in `route { … }` to run them as
-// written. A route's own words hide the directives `method` and `rewrite` of Caddy; inside `route { … }` they are back.
+// written. `without` names middleware of the router that the route leaves out, such as loom_cors; `middleware` has what takes
+// the place of the router's. A route's own words hide the directives `method` and `rewrite` of Caddy; inside `route { … }` they are back.
 func readRoute(h httpcaddyfile.Helper, handler *router.Handler) error {
 	start := h.Token()
 	route := &router.Route{}
@@ -78,6 +83,7 @@ func methods() []string {
 // readRouteBlock reads the route's own words and returns the directives that stand between them.
 func readRouteBlock(h httpcaddyfile.Helper, route *router.Route) ([]caddyfile.Segment, error) {
 	own := routeBlock(route)
+	own.words["middleware"] = func(*caddyfile.Dispenser) error { return readRouteMiddleware(h, route) }
 	var directives []caddyfile.Segment
 	for nesting := h.Nesting(); h.NextBlock(nesting); {
 		if _, ok := own.words[h.Val()]; ok {
@@ -106,9 +112,28 @@ func routeBlock(route *router.Route) *block {
 			"priority":     number(&route.Priority),
 			"strip_prefix": text(&route.StripPrefix),
 			"rewrite":      text(&route.Rewrite),
+			"without":      list(&route.Without),
 		},
-		many: []string{"host", "path", "method", "match_header", "match_query"},
+		many: []string{"host", "path", "method", "match_header", "match_query", "without"},
 	}
+}
+
+// readRouteMiddleware reads the middleware of a route's own.
+func readRouteMiddleware(h httpcaddyfile.Helper, route *router.Route) error {
+	start := h.Token()
+	if h.NextArg() {
+		return h.Errf("middleware takes no value, only a block with directives")
+	}
+	var directives []caddyfile.Segment
+	for nesting := h.Nesting(); h.NextBlock(nesting); {
+		directives = append(directives, h.NextSegment())
+	}
+	if len(directives) == 0 {
+		return h.Errf("middleware needs a directive, such as tracing")
+	}
+	var err error
+	route.MiddlewareRaw, err = parseDirectives(h, start, directives)
+	return err
 }
 
 // misspelt returns the word of Loom that a line probably means. Directives of Caddy and of other modules may be near
@@ -121,7 +146,12 @@ func misspelt(word string) string {
 	if right, ok := plurals[word]; ok {
 		return right
 	}
-	known := []string{"match_header", "match_query", "strip_prefix", "priority", "loom_wasm", "loom_proxy", "loom_router", "loom_admin"}
+	return nearestWord(word, "match_header", "match_query", "strip_prefix", "priority", "without", "middleware",
+		"loom_wasm", "loom_proxy", "loom_router", "loom_admin")
+}
+
+// nearestWord is the one of the words that another one is nearly, but not quite.
+func nearestWord(word string, known ...string) string {
 	if right := nearest.Word(word, known); right != word {
 		return right
 	}

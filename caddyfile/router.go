@@ -8,19 +8,22 @@ import (
 	"github.com/loom-gateway/loom/modules/router"
 )
 
-// parseRouter reads the directive of the router.
+// parseRouter reads the directive of the router. Directives in front of the routes are middleware: every request runs through
+// them, in Caddy's order, also one that no route takes.
 //
 //	loom_router [<matcher>] {
+//		encoded_slashes reject|keep
+//		semicolons      reject|strip|keep
+//		<directive>...
 //		route [<id>] [<method>...] [<path>...] {
 //			...
 //		}
-//		encoded_slashes reject|keep
-//		semicolons      reject|strip|keep
 //	}
 //
 // The order of the routes does not matter, docs/routing.md tells which one wins.
 func parseRouter(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 	h.Next()
+	start := h.Token()
 	if h.NextArg() {
 		return nil, h.Errf("loom_router takes no value, only a block with routes")
 	}
@@ -34,8 +37,14 @@ func parseRouter(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 		},
 		many: []string{"route"},
 	}
-	if err := b.read(h.Dispenser); err != nil {
+	directives, err := readRouterBlock(h, &b, handler)
+	if err != nil {
 		return nil, err
+	}
+	if len(directives) > 0 {
+		if handler.MiddlewareRaw, err = parseDirectives(h, start, directives); err != nil {
+			return nil, err
+		}
 	}
 	if len(handler.Routes) == 0 {
 		return nil, h.Errf("loom_router needs a route, such as `route /api/* { loom_proxy <upstream> }`")
@@ -44,4 +53,25 @@ func parseRouter(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 		handler.Paths = &paths
 	}
 	return handler, nil
+}
+
+// readRouterBlock reads the router's own words and returns the directives in front of the routes.
+func readRouterBlock(h httpcaddyfile.Helper, own *block, handler *router.Handler) ([]caddyfile.Segment, error) {
+	var directives []caddyfile.Segment
+	for nesting := h.Nesting(); h.NextBlock(nesting); {
+		if _, ok := own.words[h.Val()]; ok {
+			if err := own.word(h.Dispenser); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		if word := nearestWord(h.Val(), "route", "encoded_slashes", "semicolons"); word != "" {
+			return nil, h.Errf("loom_router does not know %q, did you mean %q?", h.Val(), word)
+		}
+		if len(handler.Routes) > 0 {
+			return nil, h.Errf("%s stands behind a route: write it in front of the routes to have it for all of them, or into one", h.Val())
+		}
+		directives = append(directives, h.NextSegment())
+	}
+	return directives, nil
 }

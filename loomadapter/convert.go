@@ -8,7 +8,6 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp/tracing"
 
 	"github.com/loom-gateway/loom/modules/gateway"
 	"github.com/loom-gateway/loom/modules/proxy"
@@ -56,18 +55,14 @@ func (c *converter) httpApp() *caddyhttp.App {
 
 // handlers is what every listener serves.
 func (c *converter) handlers() []json.RawMessage {
-	var list []json.RawMessage
-	if t := c.doc.Tracing; t != nil && t.On {
-		list = append(list, c.handler("tracing", tracing.Tracing{SpanName: "loom"}))
-	}
-	rt := router.Handler{}
+	rt := router.Handler{MiddlewareRaw: c.middleware()}
 	if p := c.doc.Paths; p != nil {
 		rt.Paths = &router.PathPolicy{EncodedSlashes: p.EncodedSlashes, Semicolons: p.Semicolons}
 	}
 	for i := range c.doc.Routes {
 		rt.Routes = append(rt.Routes, c.route(&c.doc.Routes[i]))
 	}
-	return append(list, c.handler("loom_router", rt))
+	return []json.RawMessage{c.handler("loom_router", rt)}
 }
 
 func (c *converter) route(r *Route) *router.Route {
@@ -75,6 +70,7 @@ func (c *converter) route(r *Route) *router.Route {
 		ID: r.ID, Hosts: r.Hosts, Paths: r.paths(), Methods: r.Methods, Headers: r.Headers, Query: r.Query, Priority: r.Priority,
 		StripPrefix: r.StripPrefix, Rewrite: r.Rewrite,
 	}
+	out.Without, out.MiddlewareRaw = c.routeMiddleware(r)
 	if len(r.Plugins) > 0 {
 		filter := wasmfilter.Handler{}
 		for _, p := range r.Plugins {

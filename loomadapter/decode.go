@@ -136,6 +136,8 @@ func (d *decoder) special(node *yaml.Node, v reflect.Value, at Pos) bool {
 		d.text(node, at, func(s string) error { *target = StringList{s}; return nil })
 	case *Endpoint, *PluginRef, *Redirect, *Respond:
 		return d.short(node, v, at)
+	case section:
+		return d.onOff(node, v, at)
 	default:
 		return false
 	}
@@ -150,6 +152,23 @@ func (d *decoder) short(node *yaml.Node, v reflect.Value, at Pos) bool {
 	field := map[string]string{"Endpoint": "Address", "PluginRef": "Name", "Redirect": "To", "Respond": "Body"}[v.Type().Name()]
 	v.FieldByName("Pos").Set(reflect.ValueOf(at))
 	d.text(node, at, func(s string) error { v.FieldByName(field).SetString(s); return nil })
+	return true
+}
+
+// onOff fills the switch of a section that is written as a single word.
+func (d *decoder) onOff(node *yaml.Node, v reflect.Value, at Pos) bool {
+	if node.Kind != yaml.ScalarNode {
+		return false
+	}
+	v.FieldByName("Pos").Set(reflect.ValueOf(at))
+	d.text(node, at, func(s string) error {
+		var f Feature
+		if err := f.setWord(s); err != nil {
+			return fmt.Errorf("%w: write true, false or a mapping", err)
+		}
+		v.FieldByName("Enabled").Set(reflect.ValueOf(&f.On))
+		return nil
+	})
 	return true
 }
 

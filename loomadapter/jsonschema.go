@@ -67,6 +67,9 @@ func (g *schemaMaker) special(t reflect.Type) (object, bool) {
 	case reflect.TypeFor[Endpoint](), reflect.TypeFor[PluginRef](), reflect.TypeFor[Redirect](), reflect.TypeFor[Respond]():
 		return object{"anyOf": []any{object{"type": "string"}, g.reference(t)}}, true
 	}
+	if isSection(t) {
+		return object{"anyOf": []any{object{"enum": []any{true, false, "on", "off", "yes", "no"}}, orVariable(), g.reference(t)}}, true
+	}
 	return nil, false
 }
 

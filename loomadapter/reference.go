@@ -64,6 +64,10 @@ func structOf(t reflect.Type) reflect.Type {
 	return t
 }
 
+func isSection(t reflect.Type) bool {
+	return reflect.PointerTo(t).Implements(reflect.TypeFor[section]())
+}
+
 func valueName(field reflect.StructField) string {
 	if enum := field.Tag.Get("enum"); enum != "" {
 		return "`" + strings.ReplaceAll(enum, ",", "` `") + "`"
@@ -87,6 +91,9 @@ func valueName(field reflect.StructField) string {
 		return "on or off"
 	case reflect.TypeFor[yaml.Node]():
 		return "text or mapping"
+	}
+	if isSection(t) {
+		return "on, off or mapping"
 	}
 	return list + map[reflect.Kind]string{
 		reflect.Struct: "mapping", reflect.Map: "mapping of texts", reflect.String: "text", reflect.Int: "number", reflect.Bool: "true or false",

@@ -36,7 +36,7 @@ type Document struct {
 	Paths     *Paths     `yaml:"paths" doc:"What becomes of ambiguous request paths."`
 	Admin     *Admin     `yaml:"admin" doc:"The admin API: health, routes, upstreams, plugins. Default: off."`
 	Metrics   *Metrics   `yaml:"metrics" doc:"Metrics of the gateway."`
-	Tracing   *Feature   `yaml:"tracing" doc:"Trace spans by OpenTelemetry, configured by OTEL_* variables. Default: off."`
+	Tracing   *Tracing   `yaml:"tracing" doc:"Trace spans by OpenTelemetry, configured by OTEL_* variables. Default: off."`
 	RequestID *Feature   `yaml:"request_id" need:"later" doc:"Request ids."`
 	CORS      *Feature   `yaml:"cors" need:"later" doc:"Cross-origin requests, gateway-wide."`
 	RateLimit *Feature   `yaml:"rate_limit" need:"later" doc:"Rate limits, gateway-wide. The bundled plugin rate-limit works today."`

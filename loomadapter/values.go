@@ -18,6 +18,10 @@ type Duration caddy.Duration
 // Size is a number of bytes, such as 64MiB.
 type Size int64
 
+// section is a part of the document that may be written as true, false or a mapping. Its struct has the keys' Pos, and
+// Enabled, which the short form sets. A section that is there is on unless enabled is false.
+type section interface{ section() }
+
 // Feature is a switch: on, off, true, false, or a mapping that is on unless `enabled: false` stands in it.
 type Feature struct {
 	Pos Pos

@@ -47,3 +47,9 @@ func (v Vars) ShareState() *filterstate.State {
 	}
 	return state
 }
+
+// PreflightAnswerer is a handler that answers CORS preflights itself and hands none on. A router that has it in the chain of
+// a route sends the preflights of that route to it.
+type PreflightAnswerer interface {
+	AnswersPreflights()
+}

@@ -9,6 +9,11 @@ type Handler struct {
 	// predicates, not from the position (docs/routing.md). Position breaks the last tie.
 	Routes []*Route `json:"routes,omitempty"`
 
+	// MiddlewareRaw are handlers that every request of the router runs through, first to last, between the choice of its route
+	// and the route's own handlers; also those that the router answers itself, with 400, 404 or 405. They see the path that
+	// the client sent, in its clean spelling; a route's rewrite comes after them. Default: none.
+	MiddlewareRaw []json.RawMessage `json:"middleware,omitempty" caddy:"namespace=http.handlers inline_key=handler"`
+
 	// Paths says what becomes of ambiguous request paths. Default: see each field.
 	Paths *PathPolicy `json:"paths,omitempty"`
 
@@ -48,6 +53,13 @@ type Route struct {
 	// Rewrite replaces the path before the handlers see it. `{name}` inserts a capture, `{*}` the rest
 	// that a trailing `*` matched. A query written here replaces the request's. Default: none.
 	Rewrite string `json:"rewrite,omitempty"`
+
+	// Without names middleware of the router that requests of this route do not run through, such as `loom_cors`. Default: none.
+	Without []string `json:"without,omitempty"`
+
+	// MiddlewareRaw is middleware of the route's own. A handler takes the place of the router's of the same name. One that the
+	// router has none of stands where Loom's order has it (docs/middleware.md), or last. Default: none.
+	MiddlewareRaw []json.RawMessage `json:"middleware,omitempty" caddy:"namespace=http.handlers inline_key=handler"`
 
 	// HandlersRaw are the handlers of the route, first to last.
 	HandlersRaw []json.RawMessage `json:"handle,omitempty" caddy:"namespace=http.handlers inline_key=handler"`

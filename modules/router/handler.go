@@ -29,11 +29,11 @@ func (Handler) CaddyModule() caddy.ModuleInfo {
 
 // state is what Provision makes.
 type state struct {
-	table  *pathtree.Table
-	routes []*compiled
-	policy cleanpath.Policy
-	// matches are reused: a lookup fills an array of captures, which would be garbage otherwise.
-	matches *sync.Pool
+	table      *pathtree.Table
+	middleware *middleware // of requests that no route takes
+	routes     []*compiled
+	policy     cleanpath.Policy
+	runs       *sync.Pool
 }
 
 // Provision builds the tree and the chain of each route, once.
@@ -42,7 +42,6 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if h.policy, err = h.Paths.policy(); err != nil {
 		return err
 	}
-	h.matches = &sync.Pool{New: func() any { return new(pathtree.Match) }}
 	h.nameRoutes()
 	specs := make([]pathtree.Route, len(h.Routes))
 	for i, r := range h.Routes {
@@ -55,16 +54,32 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return err
 	}
-	for i, r := range h.Routes {
-		c, err := r.compile(ctx, infos[i])
-		if err != nil {
-			return fmt.Errorf("route %q: %w", r.ID, err)
-		}
-		h.routes = append(h.routes, c)
+	if err := h.compile(ctx, infos); err != nil {
+		return err
 	}
 	for _, s := range h.table.Shadowed() {
 		ctx.Logger().Warn("route can never be reached", zap.String("route", specs[s.Route].ID), zap.String("taken_by", specs[s.By].ID))
 	}
+	return nil
+}
+
+// compile loads the middleware and the handlers of all routes.
+func (h *Handler) compile(ctx caddy.Context, infos []*gateway.RouteInfo) error {
+	sets := middlewareSets{}
+	var err error
+	if h.middleware, err = sets.load(ctx, h); err != nil {
+		return err
+	}
+	longest := len(h.middleware.handlers)
+	for i, r := range h.Routes {
+		c, err := r.compile(ctx, infos[i], sets)
+		if err != nil {
+			return fmt.Errorf("route %q: %w", r.ID, err)
+		}
+		h.routes = append(h.routes, c)
+		longest = max(longest, len(c.middleware.handlers)+len(c.handlers))
+	}
+	h.runs = &sync.Pool{New: func() any { return newRun(longest) }}
 	return nil
 }
 
@@ -91,8 +106,8 @@ func (h *Handler) register(ctx caddy.Context) ([]*gateway.RouteInfo, error) {
 	return infos, nil
 }
 
-// ServeHTTP finds the route of the request and runs its handlers. What no route wants is 404, or 405 with Allow when only
-// the method is wrong; a path that could be read in two ways is 400.
+// ServeHTTP finds the route of the request and runs its middleware and its handlers. What no route wants is 404, or 405 with
+// Allow when only the method is wrong; a path that could be read in two ways is 400.
 //
 // Placeholder | Description
 // ------------|-------------
@@ -100,34 +115,33 @@ func (h *Handler) register(ctx caddy.Context) ([]*gateway.RouteInfo, error) {
 // `{loom.route.params.NAME}` | what the capture {NAME} matched, unescaped
 // `{loom.route.params.*}` | what a trailing * matched, unescaped
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	if err := h.cleanPath(r); err != nil {
-		return caddyhttp.Error(http.StatusBadRequest, err)
-	}
-	dropNamed(r.Header)
-	route, err := h.find(w, r)
-	if err != nil {
-		return err
-	}
-	return route.chain(next).ServeHTTP(w, r)
+	run := h.runs.Get().(*run)
+	run.end = next
+	h.choose(run, w, r)
+	err := run.steps[0].ServeHTTP(w, r)
+	run.clear()
+	h.runs.Put(run) // not after a panic: who recovers may still be in the middle of it
+	return err
 }
 
-func (h *Handler) find(w http.ResponseWriter, r *http.Request) (*compiled, error) {
-	m := h.matches.Get().(*pathtree.Match)
-	defer h.matches.Put(m)
+// choose decides what the request runs through.
+func (h *Handler) choose(run *run, w http.ResponseWriter, r *http.Request) {
+	run.middleware = h.middleware
+	if err := h.cleanPath(r); err != nil {
+		run.end = refusal{caddyhttp.Error(http.StatusBadRequest, err)}
+		return
+	}
+	dropNamed(r.Header)
 	request := pathtree.Request{Host: r.Host, Path: r.URL.EscapedPath(), Method: r.Method, RawQuery: r.URL.RawQuery, Header: r.Header}
-	switch h.table.Match(&request, m) {
+	switch m := &run.match; h.find(&request, run) {
+	case pathtree.Found:
+		run.take(h.routes[m.Route], r)
 	case pathtree.MethodNotAllowed:
 		w.Header().Set("Allow", m.Allow())
-		return nil, caddyhttp.Error(http.StatusMethodNotAllowed, fmt.Errorf("no route takes %s %s", r.Method, request.Path))
+		run.end = refusal{caddyhttp.Error(http.StatusMethodNotAllowed, fmt.Errorf("no route takes %s %s", r.Method, request.Path))}
 	case pathtree.NotFound:
-		return nil, caddyhttp.Error(http.StatusNotFound, fmt.Errorf("no route takes %s%s", r.Host, request.Path))
+		run.end = refusal{caddyhttp.Error(http.StatusNotFound, fmt.Errorf("no route takes %s%s", r.Host, request.Path))}
 	}
-	route := h.routes[m.Route]
-	route.publish(r, m)
-	if err := route.rewritePath(r, m); err != nil {
-		return nil, caddyhttp.Error(http.StatusBadRequest, err)
-	}
-	return route, nil
 }
 
 // cleanPath makes the path of the request the clean one, for everybody who looks at it from here on.

@@ -142,6 +142,9 @@ func TestRefusedRouters(t *testing.T) {
 		"does not capture":               routes(`{"paths":["/a/{x}"],"rewrite":"/b/{id}"}`),
 		"needs a trailing *":             routes(`{"paths":["/a"],"rewrite":"/b/{*}"}`),
 		"begin it with a slash":          routes(`{"paths":["a"]}`),
+		`did you mean "mark_a"?`:         withMiddleware(`{"handler":"mark_a"}`, `{"without":["mark_aa"]}`),
+		`has no middleware "x": it has`:  withMiddleware(`{"handler":"mark_a"}`, `{"without":["x"]}`),
+		"loading middleware":             withMiddleware(`{"handler":"nope"}`, `{}`),
 		"unknown module: http.handlers.": routes(`{"handle":[{"handler":"nope"}]}`),
 	} {
 		t.Run(want, func(t *testing.T) {

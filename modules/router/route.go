@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -15,10 +16,13 @@ import (
 
 // compiled is a route that is ready to serve.
 type compiled struct {
-	id       string
-	info     *gateway.RouteInfo
-	handlers []caddyhttp.MiddlewareHandler
-	rewrite  *rewrite
+	id         any // a string, which is boxed once
+	info       *gateway.RouteInfo
+	middleware *middleware
+	handlers   []caddyhttp.MiddlewareHandler
+	rewrite    *rewrite
+	options    bool // it names the method OPTIONS
+	preflights bool // it answers CORS preflights
 }
 
 func (r *Route) spec() pathtree.Route {
@@ -27,10 +31,13 @@ func (r *Route) spec() pathtree.Route {
 	}
 }
 
-func (r *Route) compile(ctx caddy.Context, info *gateway.RouteInfo) (*compiled, error) {
-	c := &compiled{id: r.ID, info: info}
+func (r *Route) compile(ctx caddy.Context, info *gateway.RouteInfo, sets middlewareSets) (*compiled, error) {
+	c := &compiled{id: r.ID, info: info, options: slices.Contains(r.Methods, http.MethodOptions)}
 	var err error
 	if c.rewrite, err = newRewrite(r); err != nil {
+		return nil, err
+	}
+	if c.middleware, err = sets.of(ctx, r); err != nil {
 		return nil, err
 	}
 	loaded, err := ctx.LoadModule(r, "HandlersRaw")
@@ -40,31 +47,8 @@ func (r *Route) compile(ctx caddy.Context, info *gateway.RouteInfo) (*compiled, 
 	for _, handler := range loaded.([]any) {
 		c.handlers = append(c.handlers, handler.(caddyhttp.MiddlewareHandler))
 	}
+	c.preflights = answersPreflights(c.middleware.handlers) || answersPreflights(c.handlers)
 	return c, nil
-}
-
-// link is a handler with the rest of its chain. A chain is closed over per request only because its end, the
-// router's own next, is the request's.
-type link struct {
-	route *compiled
-	at    int
-	next  caddyhttp.Handler
-}
-
-func (c *compiled) chain(next caddyhttp.Handler) caddyhttp.Handler {
-	if len(c.handlers) == 0 {
-		return next
-	}
-	return link{c, 0, next}
-}
-
-// ServeHTTP implements caddyhttp.Handler.
-func (l link) ServeHTTP(w http.ResponseWriter, r *http.Request) error {
-	handler, rest := l.route.handlers[l.at], l.next
-	if l.at+1 < len(l.route.handlers) {
-		rest = link{l.route, l.at + 1, l.next}
-	}
-	return handler.ServeHTTP(w, r, rest)
 }
 
 // publish makes the route known to what comes after it.

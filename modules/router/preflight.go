@@ -1,0 +1,49 @@
+package router
+
+import (
+	"net/http"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/loom-gateway/loom/internal/pathtree"
+	"github.com/loom-gateway/loom/modules/gateway"
+)
+
+// find looks for the route of a request. The preflight of a cross-origin request is about another request, the one that a
+// browser is going to send: so it goes to that one's route, if the route answers preflights and nobody else has asked for
+// OPTIONS there. If the route answers none, its middleware is around the refusal: the router's own might allow what it does not.
+func (h *Handler) find(request *pathtree.Request, run *run) pathtree.Result {
+	result := h.table.Match(request, &run.match)
+	asked := askedMethod(request)
+	if asked == "" || result == pathtree.Found && h.routes[run.match.Route].options {
+		return result
+	}
+	preflighted := *request
+	preflighted.Method = asked
+	if h.table.Match(&preflighted, &run.match) == pathtree.Found {
+		if c := h.routes[run.match.Route]; c.preflights {
+			return pathtree.Found
+		} else {
+			run.middleware = c.middleware
+		}
+	}
+	return h.table.Match(request, &run.match)
+}
+
+// askedMethod is the method that a preflight asks for; empty for other requests.
+func askedMethod(request *pathtree.Request) string {
+	if request.Method != http.MethodOptions || len(request.Header["Origin"]) == 0 {
+		return ""
+	}
+	return request.Header.Get("Access-Control-Request-Method")
+}
+
+// answersPreflights reports whether one of the handlers does.
+func answersPreflights(handlers []caddyhttp.MiddlewareHandler) bool {
+	for _, h := range handlers {
+		if _, ok := h.(gateway.PreflightAnswerer); ok {
+			return true
+		}
+	}
+	return false
+}
