@@ -159,19 +159,25 @@ type PluginLimits struct {
 	// SharedData is the most that the shared data of the plugin's `vm_id` may take for it to write more, in bytes. Default: 64 MiB.
 	SharedData int `json:"shared_data,omitempty"`
 
-	// QueueItems and QueueData (in bytes, of all queues of the `vm_id`) are the same for queues. Defaults: 100,000 and 64 MiB.
+	// QueueItems is how many items all queues of the `vm_id` may hold for the plugin to add more. Default: 100,000.
 	QueueItems int `json:"queue_items,omitempty"`
-	QueueData  int `json:"queue_data,omitempty"`
 
-	// Calls is how many calls of one instance may be under way, and RequestCalls how many for one request. Defaults: 1000 and 100.
-	Calls        int `json:"calls,omitempty"`
+	// QueueData is how much they may hold, in bytes. Default: 64 MiB.
+	QueueData int `json:"queue_data,omitempty"`
+
+	// Calls is how many calls of one instance may be under way. Default: 1000.
+	Calls int `json:"calls,omitempty"`
+
+	// RequestCalls is how many calls may be under way for one request. Default: 100.
 	RequestCalls int `json:"request_calls,omitempty"`
 
 	// RequestCallsInAll is how many calls may be made for one request, one after the other. Default: 1000.
 	RequestCallsInAll int `json:"request_calls_in_all,omitempty"`
 
-	// CallBody is the most that one call may send, and CallBodies all that are under way of one instance, in bytes. Defaults: 4 MiB and 64 MiB.
-	CallBody   int `json:"call_body,omitempty"`
+	// CallBody is the most that one call may send, in bytes. Default: 4 MiB.
+	CallBody int `json:"call_body,omitempty"`
+
+	// CallBodies is the most that all calls may send that are under way of one instance, in bytes. Default: 64 MiB.
 	CallBodies int `json:"call_bodies,omitempty"`
 }
 

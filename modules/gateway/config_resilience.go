@@ -83,7 +83,7 @@ type CircuitBreaker struct {
 
 // PassiveHealth leaves an endpoint alone when requests to it fail, for longer each time.
 type PassiveHealth struct {
-	// FailureThreshold is how many failures in a row eject an endpoint. What is a failure is said at CircuitBreaker.
+	// FailureThreshold is how many failures in a row eject an endpoint. What is a failure is said at circuit_breaker.
 	// Default: 5.
 	FailureThreshold int `json:"failure_threshold,omitempty"`
 

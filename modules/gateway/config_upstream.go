@@ -80,9 +80,11 @@ type UpstreamTLS struct {
 	// CA is a PEM file with the roots to trust. Default: the system's.
 	CA string `json:"ca,omitempty"`
 
-	// Cert and Key are PEM files of the client certificate (mTLS). Default: none.
+	// Cert is a PEM file with the client certificate and its chain (mTLS). Default: none.
 	Cert string `json:"cert,omitempty"`
-	Key  string `json:"key,omitempty"`
+
+	// Key is a PEM file with the private key of cert. Default: none.
+	Key string `json:"key,omitempty"`
 
 	// InsecureSkipVerify accepts any certificate; for tests. Default: false.
 	InsecureSkipVerify bool `json:"insecure_skip_verify,omitempty"`

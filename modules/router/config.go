@@ -41,7 +41,7 @@ type Route struct {
 	// or a value with a leading or trailing `*`. All must match. Default: none.
 	Headers map[string]string `json:"headers,omitempty"`
 
-	// Query parameters that a request must have, written as headers are. Default: none.
+	// Query says which parameters a request must have, written as headers are. Default: none.
 	Query map[string]string `json:"query,omitempty"`
 
 	// Priority decides between routes that match the same host and path; higher wins. Default: 0.
