@@ -6,17 +6,20 @@ const ok = "HTTP/1.1 200 OK\r\n"
 
 // lengths are answers framed by a length, or by the end of the connection.
 func lengths() []Case {
+	refused := func(name, length string) Case {
+		return Case{Name: name, Answer: ok + length + "\r\n\r\nhello", Hangup: true, Want: "refused"}
+	}
 	return []Case{
 		{Name: "a length", Answer: ok + "Content-Length: 5\r\n\r\nhello", Want: "200 hello", Next: "same"},
 		{Name: "no body", Answer: ok + "Content-Length: 0\r\n\r\n", Want: "200", Next: "same"},
 		{Name: "the same length twice", Answer: ok + "Content-Length: 5\r\nContent-Length: 5\r\n\r\nhello", Want: "200 hello", Next: "same"},
-		{Name: "two lengths", Answer: ok + "Content-Length: 5\r\nContent-Length: 6\r\n\r\nhello", Want: "refused"},
-		{Name: "a list of lengths", Answer: ok + "Content-Length: 5, 5\r\n\r\nhello", Want: "refused"},
-		{Name: "a signed length", Answer: ok + "Content-Length: +5\r\n\r\nhello", Want: "refused"},
-		{Name: "a negative length", Answer: ok + "Content-Length: -5\r\n\r\nhello", Want: "refused"},
-		{Name: "a hexadecimal length", Answer: ok + "Content-Length: 0x5\r\n\r\nhello", Want: "refused"},
-		{Name: "an empty length", Answer: ok + "Content-Length:\r\n\r\nhello", Hangup: true, Want: "refused"},
-		{Name: "a length beyond 63 bits", Answer: ok + "Content-Length: 9223372036854775808\r\n\r\nhello", Want: "refused"},
+		refused("two lengths", "Content-Length: 5\r\nContent-Length: 6"),
+		refused("a list of lengths", "Content-Length: 5, 5"),
+		refused("a signed length", "Content-Length: +5"),
+		refused("a negative length", "Content-Length: -5"),
+		refused("a hexadecimal length", "Content-Length: 0x5"),
+		refused("an empty length", "Content-Length:"),
+		refused("a length beyond 63 bits", "Content-Length: 9223372036854775808"),
 		{Name: "until the end", Answer: ok + "\r\nhello", Hangup: true, Want: "200 hello", Next: "new"},
 		{Name: "HTTP/1.0 until the end", Answer: "HTTP/1.0 200 OK\r\n\r\nhello", Hangup: true, Want: "200 hello", Next: "new"},
 		{Name: "HTTP/1.0 with a length", Answer: "HTTP/1.0 200 OK\r\nContent-Length: 5\r\n\r\nhello", Want: "200 hello", Next: "new"},
@@ -29,27 +32,31 @@ func lengths() []Case {
 // chunks are answers framed by chunks.
 func chunks() []Case {
 	const chunked = ok + "Transfer-Encoding: chunked\r\n\r\n"
+	whole := func(name, chunks, body string) Case {
+		return Case{Name: name, Answer: chunked + chunks, Want: strings.TrimSpace("200 " + body), Next: "same"}
+	}
+	broken := func(name, chunks string) Case { return Case{Name: name, Answer: chunked + chunks, Want: "broken"} }
 	large := strings.Repeat("x", 0x12345)
 	return []Case{
-		{Name: "chunks", Answer: chunked + "3\r\nhel\r\n2\r\nlo\r\n0\r\n\r\n", Want: "200 hello", Next: "same"},
-		{Name: "no chunk", Answer: chunked + "0\r\n\r\n", Want: "200", Next: "same"},
-		{Name: "upper case and zeros in sizes", Answer: chunked + "000A\r\nhellohello\r\n00\r\n\r\n", Want: "200 hellohello", Next: "same"},
-		{Name: "a large chunk", Answer: chunked + "12345\r\n" + large + "\r\n0\r\n\r\n", Want: "200 " + large, Next: "same"},
-		{Name: "chunk extensions", Answer: chunked + "5;a=b;c=\"d\"\r\nhello\r\n0;e\r\n\r\n", Want: "200 hello", Next: "same"},
-		{Name: "a padded size", Answer: chunked + "5  \r\nhello\r\n0\r\n\r\n", Want: "200 hello", Next: "same"},
+		whole("chunks", "3\r\nhel\r\n2\r\nlo\r\n0\r\n\r\n", "hello"),
+		whole("no chunk", "0\r\n\r\n", ""),
+		whole("upper case and zeros in sizes", "000A\r\nhellohello\r\n00\r\n\r\n", "hellohello"),
+		whole("a large chunk", "12345\r\n"+large+"\r\n0\r\n\r\n", large),
+		whole("chunk extensions", "5;a=b;c=\"d\"\r\nhello\r\n0;e\r\n\r\n", "hello"),
+		whole("a padded size", "5  \r\nhello\r\n0\r\n\r\n", "hello"),
 		{Name: "more than the last chunk", Answer: chunked + "5\r\nhello\r\n0\r\n\r\nHTTP/1.1 200 OK\r\n\r\n", Want: "200 hello", Next: "new"},
 		{Name: "chunked in capitals", Answer: ok + "Transfer-Encoding: Chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n", Want: "200 hello", Next: "same"},
-		{Name: "a size that is none", Answer: chunked + "5\r\nhello\r\nx\r\n", Want: "broken"},
-		{Name: "a size with a sign", Answer: chunked + "+5\r\nhello\r\n0\r\n\r\n", Want: "broken"},
-		{Name: "a size with 0x", Answer: chunked + "0x5\r\nhello\r\n0\r\n\r\n", Want: "broken"},
-		{Name: "an empty size", Answer: chunked + "\r\nhello\r\n0\r\n\r\n", Want: "broken"},
-		{Name: "a size beyond 64 bits", Answer: chunked + "10000000000000005\r\nhello\r\n0\r\n\r\n", Want: "broken"},
+		broken("a size that is none", "5\r\nhello\r\nx\r\n"),
+		broken("a size with a sign", "+5\r\nhello\r\n0\r\n\r\n"),
+		broken("a size with 0x", "0x5\r\nhello\r\n0\r\n\r\n"),
+		broken("an empty size", "\r\nhello\r\n0\r\n\r\n"),
+		broken("a size beyond 64 bits", "10000000000000005\r\nhello\r\n0\r\n\r\n"),
 		{Name: "a size of 63 bits", Answer: chunked + "ffffffffffffffff\r\nhello", Hangup: true, Want: "broken"},
-		{Name: "a chunk that is too long", Answer: chunked + "5\r\nhello!\r\n0\r\n\r\n", Want: "broken"},
-		{Name: "a bare LF behind a size", Answer: chunked + "5\nhello\r\n0\r\n\r\n", Want: "broken"},
-		{Name: "a bare LF behind a chunk", Answer: chunked + "5\r\nhello\n0\r\n\r\n", Want: "broken"},
+		broken("a chunk that is too long", "5\r\nhello!\r\n0\r\n\r\n"),
+		broken("a bare LF behind a size", "5\nhello\r\n0\r\n\r\n"),
+		broken("a bare LF behind a chunk", "5\r\nhello\n0\r\n\r\n"),
 		{Name: "a bare LF at the end", Answer: chunked + "5\r\nhello\r\n0\r\n\n", Hangup: true, Want: "broken"},
-		{Name: "a size line without end", Answer: chunked + "5;" + strings.Repeat("x", 9000), Want: "broken"},
+		broken("a size line without end", "5;"+strings.Repeat("x", 9000)),
 	}
 }
 

@@ -51,7 +51,7 @@ func readN(t *testing.T, r io.Reader, n int) string {
 func upgrade(t *testing.T, e Engine) {
 	gone := make(chan struct{})
 	tunnel := switched(t, e, func(conn *Conn) {
-		_, _ = io.Copy(conn, conn.reader)
+		_, _ = io.Copy(conn, conn.Reader)
 		close(gone)
 	})
 	for _, text := range []string{"hello", strings.Repeat("x", 100<<10)} {
@@ -67,7 +67,7 @@ func upgrade(t *testing.T, e Engine) {
 // halfClosed closes the way to the backend, which then sends the rest.
 func halfClosed(t *testing.T, e Engine) {
 	tunnel := switched(t, e, func(conn *Conn) {
-		data, _ := io.ReadAll(conn.reader)
+		data, _ := io.ReadAll(conn.Reader)
 		conn.Send("got " + string(data))
 	})
 	half, ok := tunnel.(interface{ CloseWrite() error })
