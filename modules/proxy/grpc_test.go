@@ -16,64 +16,6 @@ import (
 	"github.com/loom-gateway/loom/modules/moduletest"
 )
 
-// repetitions of each case: trailers race with the end of the body when a proxy flushes wrongly.
-const repetitions = 20
-
-// TestGRPCInterop runs gRPC's own interoperability cases with gRPC's own client and server, h2c on both sides. A case
-// that fails ends the test binary with the reason: that is how these cases are written.
-func TestGRPCInterop(t *testing.T) {
-	t.Parallel()
-	conn := grpcThroughLoom(t, `{"handler": "loom_proxy", "upstream": "backend", "timeout": "1m"}`)
-	client := testgrpc.NewTestServiceClient(conn)
-	ctx := t.Context()
-	cases := map[string]func(){
-		"empty unary":              func() { interop.DoEmptyUnaryCall(ctx, client) },
-		"large unary":              func() { interop.DoLargeUnaryCall(ctx, client) },
-		"client stream":            func() { interop.DoClientStreaming(ctx, client) },
-		"server stream":            func() { interop.DoServerStreaming(ctx, client) },
-		"ping pong":                func() { interop.DoPingPong(ctx, client) },
-		"empty stream":             func() { interop.DoEmptyStream(ctx, client) },
-		"timeout":                  func() { interop.DoTimeoutOnSleepingServer(ctx, client) },
-		"cancel after begin":       func() { interop.DoCancelAfterBegin(ctx, client) },
-		"cancel after first":       func() { interop.DoCancelAfterFirstResponse(ctx, client) },
-		"custom metadata":          func() { interop.DoCustomMetadata(ctx, client) },
-		"status code and message":  func() { interop.DoStatusCodeAndMessage(ctx, client) },
-		"special status message":   func() { interop.DoSpecialStatusMessage(ctx, client) },
-		"unimplemented method":     func() { interop.DoUnimplementedMethod(ctx, conn) },
-		"unimplemented service":    func() { interop.DoUnimplementedService(ctx, testgrpc.NewUnimplementedServiceClient(conn)) },
-		"trailers after an answer": func() { trailersAfterAnswer(t, client) },
-	}
-	for name, run := range cases {
-		t.Run(name, func(t *testing.T) {
-			for range repetitions {
-				run()
-			}
-		})
-	}
-}
-
-// trailersAfterAnswer has an error status follow messages that were already received.
-func trailersAfterAnswer(t *testing.T, client testgrpc.TestServiceClient) {
-	stream, err := client.FullDuplexCall(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := stream.Send(&testgrpc.StreamingOutputCallRequest{ResponseParameters: []*testgrpc.ResponseParameters{{Size: 10}}}); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := stream.Recv(); err != nil {
-		t.Fatal(err)
-	}
-	bad := &testgrpc.StreamingOutputCallRequest{ResponseStatus: &testgrpc.EchoStatus{Code: int32(codes.DataLoss), Message: "lost"}}
-	if err := stream.Send(bad); err != nil {
-		t.Fatal(err)
-	}
-	_, err = stream.Recv()
-	if s := status.Convert(err); s.Code() != codes.DataLoss || s.Message() != "lost" {
-		t.Errorf("status = %v", s)
-	}
-}
-
 // TestGRPCBackendDown maps a failed dial to the code that gRPC clients retry on.
 func TestGRPCBackendDown(t *testing.T) {
 	t.Parallel()
