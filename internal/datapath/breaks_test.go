@@ -203,27 +203,32 @@ func TestHangingEndpointIsFoundOut(t *testing.T) {
 	})
 }
 
-// TestRefusedIsNotTheEnd has requests of every kind go to the endpoint that listens, past those that refuse, and that have a
-// certificate nobody trusts: nothing was sent yet.
+// TestRefusedIsNotTheEnd has requests of every kind go to the endpoint that listens, past one that refuses and one that fails the
+// TLS handshake: nothing was sent yet.
 func TestRefusedIsNotTheEnd(t *testing.T) {
 	t.Parallel()
-	echo := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.Copy(w, r.Body) })
-	secure, cert := httptest.NewUnstartedServer(echo), newCertificate(t)
-	secure.TLS = &tls.Config{Certificates: []tls.Certificate{cert.pair}}
-	secure.StartTLS()
-	t.Cleanup(secure.Close)
-	noTLS := rawbackend.Start(t, func(_ int, conn *rawbackend.Conn) { conn.Send("HTTP/1.1 400 Bad Request\r\n\r\n") })
-	g := start(t, toBackend+upstream([]string{refusing(t), noTLS.Address, secure.Listener.Addr().String()},
-		"protocol: https", "tls: {ca: "+cert.chain+"}"))
-	g.each(t, func(t *testing.T, c client) {
-		for range 6 {
-			res, body := c.do(t, http.MethodPost, "/", strings.NewReader("the body survives"))
-			if res.StatusCode != http.StatusOK || body != "the body survives" {
-				t.Errorf("%d %q", res.StatusCode, body)
-			}
+	for _, engine := range []string{"loom", "stock"} {
+		for _, http2 := range []bool{false, true} {
+			secure, cert := httptest.NewUnstartedServer(http.HandlerFunc(echo)), newCertificate(t)
+			secure.TLS, secure.EnableHTTP2 = &tls.Config{Certificates: []tls.Certificate{cert.pair}}, http2
+			secure.StartTLS()
+			t.Cleanup(secure.Close)
+			noTLS := rawbackend.Start(t, func(_ int, conn *rawbackend.Conn) { conn.Send("HTTP/1.1 400 Bad Request\r\n\r\n") })
+			g := start(t, toBackend+upstream([]string{refusing(t), noTLS.Address, secure.Listener.Addr().String()},
+				"protocol: https", "tls: {ca: "+cert.chain+"}", "transport: {engine: "+engine+"}"))
+			g.each(t, func(t *testing.T, c client) {
+				for range 6 {
+					res, body := c.do(t, http.MethodPost, "/", strings.NewReader("the body survives"))
+					if res.StatusCode != http.StatusOK || body != "the body survives" {
+						t.Errorf("%s, HTTP/2 %v: %d %q", engine, http2, res.StatusCode, body)
+					}
+				}
+			})
 		}
-	})
+	}
 }
+
+func echo(w http.ResponseWriter, r *http.Request) { _, _ = io.Copy(w, r.Body) }
 
 // refusing is an address on which nobody listens.
 func refusing(t testing.TB) string {

@@ -22,9 +22,19 @@ import (
 // patience is how long anything may take before a test fails.
 const patience = 20 * time.Second
 
-// TestMain finds the goroutines that requests and upstreams leave behind.
+// TestMain finds the goroutines that requests and upstreams leave behind. Caddy does not wait for the end of HTTP/3
+// connections when it stops.
 func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m)
+	const quic, stop = "github.com/quic-go/quic-go", "github.com/caddyserver/caddy/v2/modules/caddyhttp.(*App).stop"
+	var options []goleak.Option
+	for _, function := range []string{
+		quic + ".(*Conn).run", quic + ".(*sendQueue).Run", quic + ".(*ReceiveStream).readImpl", quic + ".(*incomingStreamsMap[...]).AcceptStream",
+		quic + ".(*baseServer).run", quic + ".(*baseServer).runSendQueue", quic + ".(*Transport).runSendQueue", quic + ".(*Transport).listen",
+		quic + "/http3.(*Server).Shutdown", stop + ".func1.1", stop + ".func3", stop + ".func4",
+	} {
+		options = append(options, goleak.IgnoreAnyFunction(function))
+	}
+	goleak.VerifyTestMain(m, options...)
 }
 
 // gateway is a running Loom with two listeners.

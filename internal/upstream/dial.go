@@ -2,7 +2,6 @@ package upstream
 
 import (
 	"context"
-	"crypto/tls"
 	"net"
 	"net/http"
 )
@@ -15,7 +14,7 @@ func (u *Upstream) Engine() string { return u.settings.Engine }
 
 // Dial connects to an endpoint, and to the next one as long as no connection can be made, for protocols that net/http does
 // not speak. With the protocol https the connection is over TLS. The call ends when the connection is closed by its user.
-// Errors: ErrNoEndpoint, *DialError when every endpoint was tried, and what the TLS handshake says.
+// Errors: ErrNoEndpoint, and *DialError when every endpoint was tried.
 func (c *Call) Dial(ctx context.Context) (conn net.Conn, err error) {
 	err = c.try(ctx, func(e *Endpoint) (*http.Response, error) {
 		conn, err = e.dial(ctx)
@@ -34,15 +33,9 @@ func (e *Endpoint) dial(ctx context.Context) (net.Conn, error) {
 	if e.scheme != "https" {
 		return conn, nil
 	}
-	config := e.transport.TLSClientConfig.Clone()
-	if config.ServerName == "" {
-		config.ServerName = e.address.Host
-	}
-	secure := tls.Client(conn, config)
-	ctx, cancel := context.WithTimeout(ctx, e.transport.TLSHandshakeTimeout)
-	defer cancel()
-	if err := secure.HandshakeContext(ctx); err != nil {
-		_ = conn.Close()
+	secure, err := handshake(ctx, conn, clientConfig(e.transport.TLSClientConfig, e.address), e.transport.TLSHandshakeTimeout)
+	if err != nil {
+		e.dialErrors.Add(1)
 		return nil, err
 	}
 	return secure, nil

@@ -59,6 +59,9 @@ func (u *Upstream) newEndpoint(name string, address Address) (*Endpoint, error) 
 func (e *Endpoint) connect(s Settings, tlsConfig *tls.Config) {
 	e.transport = newTransport(s, e.address, tlsConfig)
 	e.cleartextHTTP2 = s.Protocol == H2C || s.Protocol == GRPC
+	if tlsConfig != nil {
+		e.transport.DialTLSContext = tlsDialer(dialer(e.address, s.Pool.DialTimeout), clientConfig(tlsConfig, e.address, "h2", "http/1.1"), s.Pool.DialTimeout)
+	}
 	switch {
 	case s.Engine == EngineLoom:
 		e.client = newClient(s, e.address, tlsConfig)

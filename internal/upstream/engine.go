@@ -36,32 +36,24 @@ func newClient(s Settings, address Address, tlsConfig *tls.Config) *http1.Client
 		MaxHeaderBytes:  int(s.MaxResponseHeader),
 	}
 	if tlsConfig != nil {
-		config := tlsConfig.Clone()
-		config.NextProtos = []string{"h2", "http/1.1"}
-		if config.ServerName == "" {
-			config.ServerName = address.Host
-		}
-		settings.Dial = func(ctx context.Context) (net.Conn, error) { return dialTLS(ctx, dial, config, s) }
+		settings.Dial = notHTTP2(tlsDialer(dial, clientConfig(tlsConfig, address, "h2", "http/1.1"), s.Pool.DialTimeout))
 	}
 	return http1.New(settings)
 }
 
-func dialTLS(ctx context.Context, dial dialFunc, config *tls.Config, s Settings) (net.Conn, error) {
-	conn, err := dial(ctx, "", "")
-	if err != nil {
-		return nil, err
+// notHTTP2 dials for the own client.
+func notHTTP2(dial dialFunc) func(context.Context) (net.Conn, error) {
+	return func(ctx context.Context) (net.Conn, error) {
+		conn, err := dial(ctx, "", "")
+		if err != nil {
+			return nil, err
+		}
+		if conn.(*tls.Conn).ConnectionState().NegotiatedProtocol == "h2" {
+			_ = conn.Close()
+			return nil, errHTTP2
+		}
+		return conn, nil
 	}
-	secure := tls.Client(conn, config)
-	ctx, cancel := context.WithTimeout(ctx, s.Pool.DialTimeout)
-	defer cancel()
-	if err = secure.HandshakeContext(ctx); err == nil && secure.ConnectionState().NegotiatedProtocol == "h2" {
-		err = errHTTP2
-	}
-	if err != nil {
-		_ = conn.Close()
-		return nil, err
-	}
-	return secure, nil
 }
 
 // carry sends the request with the engine that fits.

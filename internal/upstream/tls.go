@@ -1,10 +1,13 @@
 package upstream
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"net"
+	"time"
 )
 
 // TLS is how connections of the protocol https are made.
@@ -43,4 +46,27 @@ func (t TLS) config() (*tls.Config, error) {
 		c.Certificates = []tls.Certificate{pair}
 	}
 	return c, nil
+}
+
+// clientConfig is the configuration for one endpoint: SNI needs a name, and ALPN the protocols.
+func clientConfig(common *tls.Config, address Address, protocols ...string) *tls.Config {
+	config := common.Clone()
+	config.NextProtos = protocols
+	if config.ServerName == "" {
+		config.ServerName = address.Host
+	}
+	return config
+}
+
+// handshake makes a connection secure, or closes it. A failure is a *DialError: nothing of a request was sent, so that another
+// endpoint may get it.
+func handshake(ctx context.Context, conn net.Conn, config *tls.Config, timeout time.Duration) (*tls.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	secure := tls.Client(conn, config)
+	if err := secure.HandshakeContext(ctx); err != nil {
+		_ = conn.Close()
+		return nil, &DialError{Err: fmt.Errorf("tls handshake: %w", err)}
+	}
+	return secure, nil
 }

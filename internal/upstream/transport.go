@@ -65,6 +65,21 @@ func dialer(address Address, timeout time.Duration) dialFunc {
 	}
 }
 
+// tlsDialer is a dialer with a TLS handshake behind it: http.Transport's own would not mark its errors.
+func tlsDialer(dial dialFunc, config *tls.Config, timeout time.Duration) dialFunc {
+	return func(ctx context.Context, network, addr string) (net.Conn, error) {
+		conn, err := dial(ctx, network, addr)
+		if err != nil {
+			return nil, err
+		}
+		secure, err := handshake(ctx, conn, config, timeout)
+		if err != nil {
+			return nil, err
+		}
+		return secure, nil
+	}
+}
+
 // DialError says that no connection was made, so no byte of the request was sent.
 type DialError struct{ Err error }
 
