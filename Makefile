@@ -9,6 +9,7 @@ ADMIN_PORT ?= 9091
 CADDY_ADMIN_PORT ?= 2019
 FUZZTIME ?= 10s
 BENCH ?= .
+CONFIG ?= configs/container.yaml
 
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null)
 LDFLAGS := -s -w -X github.com/loom-gateway/loom/cmd.version=$(VERSION)
@@ -109,6 +110,19 @@ check: fmt lint test ## What a change must pass; fails if formatting or a genera
 xcaddy: ## bin/caddy: Caddy with Loom in it, as `xcaddy build --with` makes it
 	GOBIN="$(CURDIR)/bin" go install -modfile=.ci/tools/go.mod github.com/caddyserver/xcaddy/cmd/xcaddy
 	bin/xcaddy build v2.11.9 --with github.com/loom-gateway/loom@v0.0.0=. --output bin/caddy  # the version keeps Go from asking for the latest
+
+.PHONY: image
+image: ## The container image as an OCI archive, bin/loom-image.tar, where no engine runs; the same commit gives the same bytes
+	go -C .ci/image build -o ../../bin/image .
+	bin/image -version "$(VERSION)" -o bin/loom-image.tar
+
+.PHONY: docker-build
+docker-build: ## The container image by Docker, as loom:latest
+	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) docker build --build-arg VERSION=$(VERSION) --build-arg SOURCE_DATE_EPOCH --tag loom:latest .
+
+.PHONY: docker-run
+docker-run: ## Run loom:latest on PORT; CONFIG is the document (configs/container.yaml)
+	docker run --rm --read-only --tmpfs /tmp --publish $(PORT):8080 --volume loom-data:/data --volume "$(abspath $(CONFIG)):/etc/loom/loom.yaml:ro" loom:latest
 
 .PHONY: wasm
 wasm: guests ## Rebuild the committed guests whose toolchain is installed (Rust, C, TypeScript, WebAssembly text)

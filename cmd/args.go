@@ -28,7 +28,7 @@ func Rewrite(args []string, exists func(name string) bool) []string {
 		rest = []string{"run", "--config", file}
 	case isFlag(rest[0], "config", "c"):
 		rest = append([]string{"run"}, rest...)
-	case rest[0] == "plugin":
+	case rest[0] == "plugin", rest[0] == "health":
 		return slices.Concat(args[:1], []string{adapterName}, args[1:])
 	}
 	if !takesConfig(rest[0]) {

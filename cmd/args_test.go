@@ -62,6 +62,7 @@ func TestRewrite(t *testing.T) {
 		{"Caddy's command", "reverse-proxy --from :1 --to :2", "loom.yaml", "reverse-proxy --from :1 --to :2"},
 		{"after two dashes", "run -- --config x.yaml", "", "run -- --config x.yaml"},
 		{"our command", "plugin inspect x.wasm", "loom.yaml", "loom plugin inspect x.wasm"},
+		{"our health check", "health --ready", "loom.yaml", "loom health --ready"},
 		{"our command in full", "loom plugin inspect x.wasm", "loom.yaml", "loom plugin inspect x.wasm"},
 		{"what start executes", "run --pingback 1.2.3.4:5 --config x.yaml --adapter loom", "loom.yaml", "run --pingback 1.2.3.4:5 --config x.yaml --adapter loom"},
 	} {

@@ -1,0 +1,68 @@
+package cmd
+
+import (
+	"bytes"
+	"context"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestHealth(t *testing.T) {
+	admin := http.NewServeMux()
+	admin.HandleFunc("/health", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(`{"status":"ok"}` + "\n")) })
+	admin.HandleFunc("/ready", func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusServiceUnavailable)
+		_, _ = w.Write([]byte(`{"detail":"the gateway is starting"}`))
+	})
+	admin.HandleFunc("/bare", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNotFound) })
+	server := httptest.NewServer(admin)
+	defer server.Close()
+	socket := filepath.Join(t.TempDir(), "admin.sock")
+	l, err := net.Listen("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() { _ = http.Serve(l, admin) }()
+	defer l.Close()
+
+	tcp := server.Listener.Addr().String()
+	_, port, _ := net.SplitHostPort(tcp)
+	for _, c := range []struct{ address, path, out, failure string }{
+		{tcp, "/health", `{"status":"ok"}`, ""},
+		{":" + port, "/health", `{"status":"ok"}`, ""},
+		{"unix/" + socket, "/health", `{"status":"ok"}`, ""},
+		{tcp, "/ready", "", "503 Service Unavailable: the gateway is starting"},
+		{tcp, "/bare", "", "404 Not Found"},
+		{"127.0.0.1:1", "/health", "", "asking the gateway"},
+		{"no address", "/health", "", "asking the gateway"},
+	} {
+		var out bytes.Buffer
+		err := askHealth(context.Background(), &out, c.address, c.path)
+		if (err == nil) != (c.failure == "") || (err != nil && !strings.Contains(err.Error(), c.failure)) {
+			t.Errorf("%s%s: %v, want %q", c.address, c.path, err, c.failure)
+		}
+		if got := strings.TrimSpace(out.String()); got != c.out {
+			t.Errorf("%s%s prints %q, want %q", c.address, c.path, got, c.out)
+		}
+	}
+}
+
+func TestAdminAddress(t *testing.T) {
+	for set, want := range map[string]string{"": "127.0.0.1:9091", ":9092": ":9092"} {
+		if got := adminAddress(func(string) string { return set }); got != want {
+			t.Errorf("LOOM_ADMIN=%s: %s, want %s", set, got, want)
+		}
+	}
+}
+
+// The proxy of the environment is for the world outside, and not for a check of the process next door.
+func TestHealthTakesNoProxy(t *testing.T) {
+	client, _ := clientOf("127.0.0.1:9091")
+	if client.Transport.(*http.Transport).Proxy != nil {
+		t.Error("the proxy of the environment is asked")
+	}
+}
