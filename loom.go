@@ -10,6 +10,7 @@
 //	   caddyfile, loomadapter         two ways to write the modules' JSON
 //	2  modules/gateway                the `loom` app: plugins and upstreams of one config
 //	   modules/router, wasmfilter, proxy, admin    handlers, which know the app and not each other
+//	   modules/middleware/*           what requests run through before the handlers of their route
 //	   modules/selection, breaker     balancing and breaker for those who keep reverse_proxy
 //	1  internal/plugin, httpfilter    from a .wasm file to running instances, and one HTTP exchange through them
 //	   internal/proxywasm             the Proxy-Wasm host on wazero
@@ -25,6 +26,9 @@ import (
 	_ "github.com/loom-gateway/loom/modules/admin"
 	_ "github.com/loom-gateway/loom/modules/breaker"
 	_ "github.com/loom-gateway/loom/modules/gateway"
+	_ "github.com/loom-gateway/loom/modules/middleware/metrics"
+	_ "github.com/loom-gateway/loom/modules/middleware/recovery"
+	_ "github.com/loom-gateway/loom/modules/middleware/requestid"
 	_ "github.com/loom-gateway/loom/modules/proxy"
 	_ "github.com/loom-gateway/loom/modules/router"
 	_ "github.com/loom-gateway/loom/modules/selection"

@@ -38,7 +38,7 @@ func TestDocsHaveTheSyntax(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, source := range []string{"plugin.go", "upstream.go", "upstream_health.go", "router.go", "route.go", "wasm.go", "proxy.go", "debug.go"} {
+	for _, source := range []string{"plugin.go", "upstream.go", "upstream_health.go", "router.go", "route.go", "wasm.go", "proxy.go", "debug.go", "middleware.go"} {
 		code, err := os.ReadFile(source)
 		if err != nil {
 			t.Fatal(err)

@@ -12,6 +12,14 @@ import "github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 func init() {
 	httpcaddyfile.RegisterGlobalOption("loom", parseLoom)
 
+	// Middleware, outermost first; Caddy's tracing is between the metrics and the rest.
+	httpcaddyfile.RegisterHandlerDirective("loom_recovery", parseRecovery)
+	httpcaddyfile.RegisterDirectiveOrder("loom_recovery", httpcaddyfile.Before, "tracing")
+	httpcaddyfile.RegisterHandlerDirective("loom_request_id", parseRequestID)
+	httpcaddyfile.RegisterDirectiveOrder("loom_request_id", httpcaddyfile.Before, "tracing")
+	httpcaddyfile.RegisterHandlerDirective("loom_metrics", parseMetrics)
+	httpcaddyfile.RegisterDirectiveOrder("loom_metrics", httpcaddyfile.Before, "tracing")
+
 	httpcaddyfile.RegisterHandlerDirective("loom_wasm", parseWasm)
 	httpcaddyfile.RegisterDirectiveOrder("loom_wasm", httpcaddyfile.Before, "invoke")
 

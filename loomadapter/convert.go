@@ -47,7 +47,7 @@ func (c *converter) httpApp() *caddyhttp.App {
 	if a := c.doc.Admin; a != nil && isOn(a.Enabled) {
 		app.Servers[adminServer] = c.adminServer(a)
 	}
-	if c.metricsPath() != "" {
+	if c.doc.metricsPath() != "" {
 		app.Metrics = new(caddyhttp.Metrics)
 	}
 	return app

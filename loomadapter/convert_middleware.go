@@ -5,6 +5,10 @@ import (
 	"encoding/json"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/tracing"
+
+	"github.com/loom-gateway/loom/modules/middleware/metrics"
+	"github.com/loom-gateway/loom/modules/middleware/recovery"
+	"github.com/loom-gateway/loom/modules/middleware/requestid"
 )
 
 // part is one kind of middleware of the document: a section gateway-wide, and a section of a route.
@@ -29,6 +33,9 @@ func newSetting(at Pos, enabled *bool, config any) *setting {
 // parts are all kinds of middleware, outermost first. The order is router.MiddlewareOrder.
 func parts() []part {
 	return []part{
+		{"loom_recovery", func(d *Document) *setting { return d.Recovery.gateway() }, func(r *Route) *setting { return r.Recovery.setting() }},
+		{"loom_request_id", func(d *Document) *setting { return d.RequestID.setting() }, func(r *Route) *setting { return r.RequestID.setting() }},
+		{"loom_metrics", func(d *Document) *setting { return &setting{on: d.metricsPath() != "", config: metrics.Handler{}} }, never},
 		{"tracing", func(d *Document) *setting { return d.Tracing.setting() }, func(r *Route) *setting { return r.Tracing.setting() }},
 	}
 }
@@ -62,6 +69,31 @@ func (c *converter) routeMiddleware(r *Route) (without []string, own []json.RawM
 		}
 	}
 	return without, own
+}
+
+// never is of middleware that routes have no section for.
+func never(*Route) *setting { return nil }
+
+// gateway is on by default.
+func (r *Recovery) gateway() *setting {
+	if r == nil {
+		return &setting{on: true, config: recovery.Handler{}}
+	}
+	return r.setting()
+}
+
+func (r *Recovery) setting() *setting {
+	if r == nil {
+		return nil
+	}
+	return newSetting(r.Pos, r.Enabled, recovery.Handler{})
+}
+
+func (r *RequestID) setting() *setting {
+	if r == nil {
+		return nil
+	}
+	return newSetting(r.Pos, r.Enabled, requestid.Handler{Header: r.Header})
 }
 
 func (t *Tracing) setting() *setting {

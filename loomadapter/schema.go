@@ -36,11 +36,11 @@ type Document struct {
 	Paths     *Paths     `yaml:"paths" doc:"What becomes of ambiguous request paths."`
 	Admin     *Admin     `yaml:"admin" doc:"The admin API: health, routes, upstreams, plugins. Default: off."`
 	Metrics   *Metrics   `yaml:"metrics" doc:"Metrics of the gateway."`
+	Recovery  *Recovery  `yaml:"recovery" doc:"Panics cost one request, docs/middleware.md. Default: on."`
+	RequestID *RequestID `yaml:"request_id" doc:"An id for each request. Default: off."`
 	Tracing   *Tracing   `yaml:"tracing" doc:"Trace spans by OpenTelemetry, configured by OTEL_* variables. Default: off."`
-	RequestID *Feature   `yaml:"request_id" need:"later" doc:"Request ids."`
 	CORS      *Feature   `yaml:"cors" need:"later" doc:"Cross-origin requests, gateway-wide."`
 	RateLimit *Feature   `yaml:"rate_limit" need:"later" doc:"Rate limits, gateway-wide. The bundled plugin rate-limit works today."`
-	Recovery  *Feature   `yaml:"recovery" need:"later" doc:"What becomes of panics."`
 }
 
 // Listener is an address that the gateway listens on.
@@ -50,6 +50,8 @@ type Listener struct {
 	Address  string `yaml:"address" doc:"host:port, or :port for every address. Required."`
 	Protocol string `yaml:"protocol" enum:"http,https,h2c,grpc" doc:"http is HTTP/1.1; https is HTTP/1.1, HTTP/2 and HTTP/3; h2c adds HTTP/2 without TLS to http; grpc is h2c, or HTTP/2 with tls, without the idle limit that would cut quiet streams. Default: http."`
 	TLS      *TLS   `yaml:"tls" doc:"Certificates; for https and grpc."`
+
+	TrustedProxies StringList `yaml:"trusted_proxies" doc:"Addresses or ranges (10.0.0.0/8) of proxies in front, whose X-Forwarded-For and request id count. Default: none."`
 }
 
 // TLS are the certificates of a listener.

@@ -21,7 +21,9 @@ type Route struct {
 	Rewrite     string            `yaml:"rewrite" doc:"Replaces the path; {name} inserts a capture, {*} what a trailing * matched."`
 	Timeout     Duration          `yaml:"timeout" doc:"Longest time until the response is complete; then 504. Default: no limit."`
 	WebSocket   *bool             `yaml:"websocket" doc:"WebSockets pass by default; false is not available yet."`
-	Tracing     *Tracing          `yaml:"tracing" doc:"Trace spans, otherwise than gateway-wide."`
+	Recovery    *Recovery         `yaml:"recovery" doc:"Otherwise than gateway-wide."`
+	RequestID   *RequestID        `yaml:"request_id" doc:"Otherwise than gateway-wide."`
+	Tracing     *Tracing          `yaml:"tracing" doc:"Otherwise than gateway-wide."`
 	Retries     *Feature          `yaml:"retries" need:"later" doc:"Retries."`
 	CORS        *Feature          `yaml:"cors" need:"later" doc:"Cross-origin requests."`
 	RateLimit   *Feature          `yaml:"rate_limit" need:"later" doc:"Rate limit. The bundled plugin rate-limit works today."`

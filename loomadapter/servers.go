@@ -29,6 +29,10 @@ func (c *converter) server(l *Listener) *caddyhttp.Server {
 	if l.Protocol == "grpc" {
 		s.ReadIdleTimeout = -1 // the default of 60s would cut streams whose client is quiet
 	}
+	if len(l.TrustedProxies) > 0 {
+		s.TrustedProxiesRaw = caddyconfig.JSONModuleObject(caddyhttp.StaticIPRange{Ranges: l.TrustedProxies}, "source", "static", &c.warnings)
+		s.TrustedProxiesStrict = 1 // from the right: what a client has put in front does not count
+	}
 	route := caddyhttp.Route{HandlersRaw: c.handlers()}
 	switch {
 	case l.TLS == nil:
@@ -117,8 +121,8 @@ func (c *converter) automation(a *AutomaticTLS) *caddytls.AutomationPolicy {
 }
 
 // metricsPath is empty when metrics are off.
-func (c *converter) metricsPath() string {
-	m := c.doc.Metrics
+func (d *Document) metricsPath() string {
+	m := d.Metrics
 	switch {
 	case m == nil || m.Prometheus == nil || !isOn(m.Prometheus.Enabled):
 		return ""
@@ -131,7 +135,7 @@ func (c *converter) metricsPath() string {
 // adminServer is a server of its own, so that no route can expose it and a failed reload does not touch it.
 func (c *converter) adminServer(a *Admin) *caddyhttp.Server {
 	s := &caddyhttp.Server{Listen: []string{a.address()}, Protocols: []string{"h1"}, AutoHTTPS: &caddyhttp.AutoHTTPSConfig{Disabled: true}}
-	if path := c.metricsPath(); path != "" {
+	if path := c.doc.metricsPath(); path != "" {
 		s.Routes = append(s.Routes, caddyhttp.Route{
 			MatcherSetsRaw: caddyhttp.RawMatcherSets{{"path": c.json(caddyhttp.MatchPath{path})}},
 			HandlersRaw:    []json.RawMessage{c.handler("metrics", metrics.Metrics{})},

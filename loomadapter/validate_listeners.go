@@ -3,6 +3,7 @@ package loomadapter
 import (
 	"fmt"
 	"net"
+	"net/netip"
 	"strconv"
 	"strings"
 )
@@ -29,6 +30,9 @@ func (v *validator) listeners() {
 			v.unique("address", addresses, everyHost(l.Address), l.Pos.key("address"))
 		}
 		v.listenerTLS(l)
+		for _, r := range l.TrustedProxies {
+			v.ipRange(r, l.Pos.key("trusted_proxies"))
+		}
 	}
 }
 
@@ -46,6 +50,16 @@ func (v *validator) listenerTLS(l *Listener) {
 		v.errorf(t.Automatic.Pos, "hosts is missing: name the hosts that need a certificate")
 	case t.Automatic == nil && (t.Cert == "" || t.Key == ""):
 		v.errorf(t.Pos, "write cert and key, or automatic")
+	}
+}
+
+// ipRange checks an address or a range of them.
+func (v *validator) ipRange(text string, at Pos) {
+	if _, err := netip.ParsePrefix(text); err == nil {
+		return
+	}
+	if _, err := netip.ParseAddr(text); err != nil {
+		v.errorf(at, "%q is no address and no range of them: write 10.0.0.1 or 10.0.0.0/8", text)
 	}
 }
 

@@ -19,6 +19,8 @@ type About struct {
 	Route, Cluster, VirtualHost string
 	// ClientIP is the client's address behind trusted proxies. Empty: the peer's.
 	ClientIP string
+	// RequestID is the property request.id. Empty: the header X-Request-Id's value.
+	RequestID string
 }
 
 // Where a property that a plugin has set, or that set_envoy_filter_state has, stands in the filter state.
@@ -96,6 +98,9 @@ func (p property) ofRoute(path abi.PropertyPath) ([]byte, abi.Status) {
 	case "connection_id":
 		return p.number(connectionID(p.request))
 	case "x_request_id":
+		if id := p.about.RequestID; id != "" {
+			return p.text(id)
+		}
 		return p.header(p.request.Header, "X-Request-Id")
 	}
 	return nil, abi.StatusNotFound

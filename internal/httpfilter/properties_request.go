@@ -64,8 +64,11 @@ func (p property) ofRequestMeasured(name string) ([]byte, abi.Status) {
 	return nil, abi.StatusNotFound
 }
 
-// requestID is the header's, or the one that the embedder makes up.
+// requestID is what the embedder knows, the header's, or the one that the embedder makes up.
 func (p property) requestID() ([]byte, abi.Status) {
+	if id := p.about.RequestID; id != "" {
+		return p.text(id)
+	}
 	value, status := p.header(p.request.Header, "X-Request-Id")
 	f := p.filter.options.Property
 	if status == abi.StatusOK || f == nil || !p.alone() {

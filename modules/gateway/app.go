@@ -25,6 +25,9 @@ func (a *App) Provision(ctx caddy.Context) error {
 	if a.debug, err = a.Debug.gate(); err != nil {
 		return err
 	}
+	if err := a.provisionRequests(ctx); err != nil {
+		return fmt.Errorf("registering the metrics of requests: %w", err)
+	}
 	if err := a.provisionUpstreams(ctx); err != nil {
 		return fmt.Errorf("provisioning upstreams: %w", err)
 	}
@@ -56,7 +59,7 @@ func (a *App) Cleanup() error {
 	if a.shared == nil { // Provision was never called
 		return nil
 	}
-	return errors.Join(a.shared.cleanup(), a.releasePlugins(), a.releaseUpstreams())
+	return errors.Join(a.shared.cleanup(), a.releasePlugins(), a.releaseUpstreams(), a.releaseRequests())
 }
 
 // Interface guards

@@ -31,6 +31,7 @@ type App struct {
 	upstreams *upstreamSet
 	plugins   *pluginSet
 	routes    *routeTable
+	requests  *requestSet
 	shared    *sharedThings
 }
 

@@ -13,6 +13,9 @@ const (
 	// RouteVar is the *RouteInfo of the route.
 	RouteVar = "loom.route_info"
 
+	// RequestIDVar is the id of the request, a string.
+	RequestIDVar = "loom.request_id"
+
 	stateVar = "loom.state"
 )
 
@@ -30,6 +33,12 @@ func VarsOf(ctx context.Context) Vars {
 func (v Vars) Route() *RouteInfo {
 	route, _ := v[RouteVar].(*RouteInfo)
 	return route
+}
+
+// RequestID is the id of the request; empty without loom_request_id.
+func (v Vars) RequestID() string {
+	id, _ := v[RequestIDVar].(string)
+	return id
 }
 
 // State is what the plugins of the request and the proxy behind them share; nil without plugins.

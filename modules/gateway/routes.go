@@ -17,6 +17,9 @@ type RouteInfo struct {
 	Priority int      `json:"priority,omitempty"`
 	Upstream string   `json:"upstream,omitempty"`
 	Plugins  []string `json:"plugins,omitempty"`
+
+	// Requests counts those of the route; nil when nobody does.
+	Requests *RouteRequests `json:"-"`
 }
 
 // clone shares nothing with the original.

@@ -50,11 +50,12 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if h.table, err = pathtree.New(specs); err != nil {
 		return err
 	}
-	infos, err := h.register(ctx) // first: loading the handlers empties their JSON
+	loom, err := ctx.App("loom")
 	if err != nil {
-		return err
+		return fmt.Errorf("finding the loom app: %w", err)
 	}
-	if err := h.compile(ctx, infos); err != nil {
+	app := loom.(*gateway.App)
+	if err := h.compile(ctx, app, h.register(app)); err != nil {
 		return err
 	}
 	for _, s := range h.table.Shadowed() {
@@ -64,7 +65,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 }
 
 // compile loads the middleware and the handlers of all routes.
-func (h *Handler) compile(ctx caddy.Context, infos []*gateway.RouteInfo) error {
+func (h *Handler) compile(ctx caddy.Context, app *gateway.App, infos []*gateway.RouteInfo) error {
 	sets := middlewareSets{}
 	var err error
 	if h.middleware, err = sets.load(ctx, h); err != nil {
@@ -75,6 +76,11 @@ func (h *Handler) compile(ctx caddy.Context, infos []*gateway.RouteInfo) error {
 		c, err := r.compile(ctx, infos[i], sets)
 		if err != nil {
 			return fmt.Errorf("route %q: %w", r.ID, err)
+		}
+		if has[gateway.RequestCounter](c.middleware.handlers) || has[gateway.RequestCounter](c.handlers) {
+			if c.info.Requests, err = app.RouteRequests(r.ID); err != nil {
+				return err
+			}
 		}
 		h.routes = append(h.routes, c)
 		longest = max(longest, len(c.middleware.handlers)+len(c.handlers))
@@ -91,19 +97,16 @@ func (h *Handler) nameRoutes() {
 	}
 }
 
-// register tells the app, for the admin API, and returns what it told.
-func (h *Handler) register(ctx caddy.Context) ([]*gateway.RouteInfo, error) {
-	app, err := ctx.App("loom")
-	if err != nil {
-		return nil, fmt.Errorf("finding the loom app: %w", err)
-	}
+// register tells the app, for the admin API, and returns what it told. It comes before the handlers are loaded, which empties
+// their JSON.
+func (h *Handler) register(app *gateway.App) []*gateway.RouteInfo {
 	infos := make([]*gateway.RouteInfo, len(h.Routes))
 	for i, r := range h.Routes {
 		info := r.info()
 		infos[i] = &info
-		app.(*gateway.App).RegisterRoute(info)
+		app.RegisterRoute(info)
 	}
-	return infos, nil
+	return infos
 }
 
 // ServeHTTP finds the route of the request and runs its middleware and its handlers. What no route wants is 404, or 405 with

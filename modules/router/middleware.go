@@ -128,3 +128,11 @@ func loadMiddleware(ctx caddy.Context, of any, raw []json.RawMessage) (*middlewa
 	}
 	return m, nil
 }
+
+// has reports whether one of the handlers is of a kind.
+func has[T any](handlers []caddyhttp.MiddlewareHandler) bool {
+	return slices.ContainsFunc(handlers, func(h caddyhttp.MiddlewareHandler) bool {
+		_, ok := h.(T)
+		return ok
+	})
+}

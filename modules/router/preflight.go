@@ -3,10 +3,7 @@ package router
 import (
 	"net/http"
 
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
-
 	"github.com/loom-gateway/loom/internal/pathtree"
-	"github.com/loom-gateway/loom/modules/gateway"
 )
 
 // find looks for the route of a request. The preflight of a cross-origin request is about another request, the one that a
@@ -36,14 +33,4 @@ func askedMethod(request *pathtree.Request) string {
 		return ""
 	}
 	return request.Header.Get("Access-Control-Request-Method")
-}
-
-// answersPreflights reports whether one of the handlers does.
-func answersPreflights(handlers []caddyhttp.MiddlewareHandler) bool {
-	for _, h := range handlers {
-		if _, ok := h.(gateway.PreflightAnswerer); ok {
-			return true
-		}
-	}
-	return false
 }

@@ -47,7 +47,7 @@ func (r *Route) compile(ctx caddy.Context, info *gateway.RouteInfo, sets middlew
 	for _, handler := range loaded.([]any) {
 		c.handlers = append(c.handlers, handler.(caddyhttp.MiddlewareHandler))
 	}
-	c.preflights = answersPreflights(c.middleware.handlers) || answersPreflights(c.handlers)
+	c.preflights = has[gateway.PreflightAnswerer](c.middleware.handlers) || has[gateway.PreflightAnswerer](c.handlers)
 	return c, nil
 }
 

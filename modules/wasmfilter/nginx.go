@@ -17,6 +17,9 @@ func nginxProperty(r *http.Request, path string) (string, bool) {
 	for _, prefix := range []string{"ngx.", "wasmx."} {
 		name = strings.TrimPrefix(name, prefix)
 	}
+	if name == "request_id" {
+		return property(r, "request\x00id")
+	}
 	if to := nginxVariable(name); to != "" {
 		return placeholder(r, to)
 	}
@@ -60,8 +63,6 @@ func nginxVariable(name string) string {
 		return "http.request.scheme"
 	case "server_protocol":
 		return "http.request.proto"
-	case "request_id":
-		return "http.request.uuid"
 	case "ssl_server_name":
 		return "http.request.tls.server_name"
 	case "ssl_protocol":

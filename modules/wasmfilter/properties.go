@@ -56,7 +56,7 @@ func about(r *http.Request) httpfilter.About {
 	if vars == nil {
 		return httpfilter.About{}
 	}
-	a := httpfilter.About{State: vars.ShareState()}
+	a := httpfilter.About{State: vars.ShareState(), RequestID: vars.RequestID()}
 	a.ClientIP, _ = vars[caddyhttp.ClientIPVarKey].(string)
 	route := vars.Route()
 	if route == nil {
@@ -89,6 +89,9 @@ func replacer(r *http.Request) *caddy.Replacer {
 // property answers the properties that only Caddy knows.
 func property(r *http.Request, path string) (string, bool) {
 	if path == "request\x00id" {
+		if id := gateway.VarsOf(r.Context()).RequestID(); id != "" {
+			return id, true
+		}
 		return placeholder(r, "http.request.uuid")
 	}
 	return "", false

@@ -1,0 +1,49 @@
+package caddyfile
+
+import (
+	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/loom-gateway/loom/modules/middleware/metrics"
+	"github.com/loom-gateway/loom/modules/middleware/recovery"
+	"github.com/loom-gateway/loom/modules/middleware/requestid"
+)
+
+// parseRecovery reads the directive that makes panics cost one request.
+//
+//	loom_recovery
+func parseRecovery(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
+	return &recovery.Handler{}, alone(h)
+}
+
+// parseMetrics reads the directive that counts the requests of a router.
+//
+//	loom_metrics
+func parseMetrics(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
+	return &metrics.Handler{}, alone(h)
+}
+
+// parseRequestID reads the directive that gives each request an id, in X-Request-Id or another field.
+//
+//	loom_request_id [<header>]
+func parseRequestID(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
+	h.Next()
+	handler := &requestid.Handler{}
+	if h.NextArg() {
+		handler.Header = h.Val()
+	}
+	if h.NextArg() {
+		return nil, h.Errf("loom_request_id takes the name of one header")
+	}
+	return handler, noBlock(h.Dispenser, "loom_request_id")
+}
+
+// alone reads a directive without values.
+func alone(h httpcaddyfile.Helper) error {
+	h.Next()
+	word := h.Val()
+	if h.NextArg() {
+		return h.Errf("%s takes no value", word)
+	}
+	return noBlock(h.Dispenser, word)
+}
