@@ -44,7 +44,6 @@ var floors = []floor{
 	{from: "internal/pathtree", forbidden: modulePath + "/internal/proxywasm", why: "the tree knows no plugins"},
 	{from: "internal/pathtree", forbidden: modulePath + "/internal/upstream", why: "the tree knows no backends"},
 	{from: "internal/cleanpath", forbidden: modulePath, why: "the path cleaner stands alone"},
-	{from: "internal/ratelimit", forbidden: "net/http", why: "the limiter knows keys and not what they are made of"},
 	{from: "internal/balance", forbidden: modulePath, why: "balancing stands alone"},
 	{from: "internal/shared", forbidden: modulePath + "/internal/plugin", why: "the stores outlive plugins"},
 	{from: "modules", forbidden: modulePath + "/caddyfile", why: "modules do not know the surfaces"},

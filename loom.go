@@ -14,7 +14,7 @@
 //	   modules/selection, breaker     balancing and breaker for those who keep reverse_proxy
 //	1  internal/plugin, httpfilter    from a .wasm file to running instances, and one HTTP exchange through them
 //	   internal/proxywasm             the Proxy-Wasm host on wazero
-//	   internal/pathtree, cleanpath, upstream, balance, circuit, health, ratelimit, callout, guestmetrics, shared, nearest    pieces
+//	   internal/pathtree, cleanpath, upstream, balance, circuit, health, callout, guestmetrics, shared, nearest    pieces
 //	0  internal/proxywasm/abi         numbers and bytes of the ABI
 package loom
 

@@ -10,12 +10,13 @@ import (
 
 	_ "github.com/loom-gateway/loom/caddyfile"
 	_ "github.com/loom-gateway/loom/modules/router"
+	_ "github.com/loom-gateway/loom/modules/selection"
 )
 
 // Every Caddyfile in the docs must adapt as it stands, and every syntax in the sources must stand in the docs.
 func TestExamplesInTheDocs(t *testing.T) {
 	adapter := caddyconfig.GetAdapter("caddyfile")
-	for path, least := range map[string]int{"../docs/caddyfile.md": 2, "../docs/middleware.md": 1, "../README.md": 1} {
+	for path, least := range map[string]int{"../docs/caddyfile.md": 2, "../docs/middleware.md": 1, "../README.md": 1, "../docs/upstreams.md": 2} {
 		page, err := os.ReadFile(path)
 		if err != nil {
 			t.Fatal(err)

@@ -29,10 +29,13 @@ import (
 //			insecure_skip_verify
 //		}
 //		connection_pool {
-//			max_idle_per_endpoint <number>
-//			max_per_endpoint      <number>
-//			idle_timeout          <duration>
-//			dial_timeout          <duration>
+//			max_idle_per_endpoint     <number>
+//			max_per_endpoint          <number>
+//			max_requests_per_endpoint <number>
+//			max_waiting               <number>
+//			wait_timeout              <duration>
+//			idle_timeout              <duration>
+//			dial_timeout              <duration>
 //		}
 //		transport {
 //			engine              loom|stock
@@ -174,10 +177,13 @@ func readPool(d *caddyfile.Dispenser, u *gateway.Upstream) error {
 	}
 	u.ConnectionPool = &gateway.ConnectionPool{}
 	b := block{owner: "connection_pool", words: map[string]reader{
-		"max_idle_per_endpoint": number(&u.ConnectionPool.MaxIdlePerEndpoint),
-		"max_per_endpoint":      number(&u.ConnectionPool.MaxPerEndpoint),
-		"idle_timeout":          duration(&u.ConnectionPool.IdleTimeout),
-		"dial_timeout":          duration(&u.ConnectionPool.DialTimeout),
+		"max_idle_per_endpoint":     number(&u.ConnectionPool.MaxIdlePerEndpoint),
+		"max_per_endpoint":          number(&u.ConnectionPool.MaxPerEndpoint),
+		"max_requests_per_endpoint": number(&u.ConnectionPool.MaxRequestsPerEndpoint),
+		"max_waiting":               number(&u.ConnectionPool.MaxWaiting),
+		"wait_timeout":              duration(&u.ConnectionPool.WaitTimeout),
+		"idle_timeout":              duration(&u.ConnectionPool.IdleTimeout),
+		"dial_timeout":              duration(&u.ConnectionPool.DialTimeout),
 	}}
 	return b.read(d)
 }

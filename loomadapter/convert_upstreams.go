@@ -23,7 +23,8 @@ func convertUpstream(u *Upstream) *gateway.Upstream {
 	}
 	if p := u.ConnectionPool; p != nil {
 		out.ConnectionPool = &gateway.ConnectionPool{
-			MaxIdlePerEndpoint: p.MaxIdlePerEndpoint, MaxPerEndpoint: p.MaxPerEndpoint,
+			MaxIdlePerEndpoint: p.MaxIdlePerEndpoint, MaxPerEndpoint: p.MaxPerEndpoint, MaxRequestsPerEndpoint: p.MaxRequests,
+			MaxWaiting: p.MaxWaiting, WaitTimeout: caddy.Duration(p.WaitTimeout),
 			IdleTimeout: caddy.Duration(p.IdleTimeout), DialTimeout: caddy.Duration(p.DialTimeout),
 		}
 	}

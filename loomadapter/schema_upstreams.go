@@ -48,7 +48,10 @@ type UpstreamTLS struct {
 type ConnectionPool struct {
 	Pos                Pos      `yaml:"-"`
 	MaxIdlePerEndpoint int      `yaml:"max_idle_per_endpoint" doc:"Idle connections kept for each endpoint. Default: 128."`
-	MaxPerEndpoint     int      `yaml:"max_per_endpoint" doc:"Most connections to one endpoint. Default: no limit."`
+	MaxPerEndpoint     int      `yaml:"max_per_endpoint" doc:"Most connections to one endpoint, with HTTP/1.1. Default: no limit."`
+	MaxRequests        int      `yaml:"max_requests_per_endpoint" doc:"Most requests to one endpoint at a time. Default: no limit."`
+	MaxWaiting         int      `yaml:"max_waiting" doc:"Requests that wait for an endpoint at its limit; further ones get 503. Default: 1024; -1 is none."`
+	WaitTimeout        Duration `yaml:"wait_timeout" doc:"Longest that one waits. Default: 10s."`
 	IdleTimeout        Duration `yaml:"idle_timeout" doc:"Closes connections idle for so long. Default: 90s."`
 	DialTimeout        Duration `yaml:"dial_timeout" doc:"Longest time to connect. Default: 3s."`
 }

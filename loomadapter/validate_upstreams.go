@@ -25,6 +25,7 @@ func (v *validator) upstreams() {
 		}
 		v.hash(u)
 		v.thresholds(u)
+		v.connectionPool(u)
 	}
 }
 
@@ -86,9 +87,24 @@ func (v *validator) thresholds(u *Upstream) {
 		v.percent(p.Pos, "max_ejected", p.MaxEjected)
 		v.statuses(p.Pos, "failure_statuses", p.FailureStatuses)
 	}
-	if p := u.ConnectionPool; p != nil {
-		v.notNegative(p.Pos, "max_idle_per_endpoint", p.MaxIdlePerEndpoint)
-		v.notNegative(p.Pos, "max_per_endpoint", p.MaxPerEndpoint)
+}
+
+func (v *validator) connectionPool(u *Upstream) {
+	p := u.ConnectionPool
+	if p == nil {
+		return
+	}
+	v.notNegative(p.Pos, "max_idle_per_endpoint", p.MaxIdlePerEndpoint)
+	v.notNegative(p.Pos, "max_per_endpoint", p.MaxPerEndpoint)
+	v.notNegative(p.Pos, "max_requests_per_endpoint", p.MaxRequests)
+	if p.MaxPerEndpoint > 0 && (u.Protocol == "h2c" || u.Protocol == "grpc") {
+		v.errorf(p.Pos.key("max_per_endpoint"), "a connection of the protocol %s carries many requests: write max_requests_per_endpoint", u.Protocol)
+	}
+	if p.MaxWaiting < -1 {
+		v.errorf(p.Pos.key("max_waiting"), "%d: write how many may wait, or -1 for none", p.MaxWaiting)
+	}
+	if (p.MaxWaiting != 0 || p.WaitTimeout != 0) && p.MaxPerEndpoint == 0 && p.MaxRequests == 0 {
+		v.errorf(p.Pos, "nobody waits without a limit: write max_per_endpoint or max_requests_per_endpoint, or remove max_waiting and wait_timeout")
 	}
 }
 

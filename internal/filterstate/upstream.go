@@ -50,6 +50,7 @@ const (
 	UpstreamRequestTimeout          Flags = 0x4
 	UpstreamConnectionFailure       Flags = 0x20
 	UpstreamConnectionTermination   Flags = 0x40
+	UpstreamOverflow                Flags = 0x80
 	DownstreamConnectionTermination Flags = 0x4000
 )
 

@@ -2,6 +2,7 @@ package upstream
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/loom-gateway/loom/internal/balance"
 	"github.com/loom-gateway/loom/internal/http1"
+	"github.com/loom-gateway/loom/internal/queue"
 )
 
 // Call is one request on its way through an upstream. It is not safe for concurrent use.
@@ -25,6 +27,8 @@ type Call struct {
 	picked   bool   // the balancer has picked endpoint, and waits for it to be done
 	inform   http1.Informational
 	passes   bool // endpoints that start slowly are passed over in this pick
+	crowded  bool // endpoints without a free place are
+	admitted bool // there is a place at endpoint, where that has a limit
 	ended    bool
 }
 
@@ -47,7 +51,7 @@ func (c *Call) Inform(inform http1.Informational) { c.inform = inform }
 //
 // The URL's scheme and host are set for each endpoint; everything else is sent as it is. A body must stay open when it
 // is closed before the first byte was read, which is what http.Transport does when it cannot connect.
-// Errors: ErrNoEndpoint, *DialError when every endpoint was tried, and what the engine says.
+// Errors: ErrNoEndpoint, ErrOverloaded, *DialError when every endpoint was tried, and what the engine says.
 func (c *Call) RoundTrip(req *http.Request) (res *http.Response, err error) {
 	err = c.try(req.Context(), func(e *Endpoint) (*http.Response, error) {
 		res, err = e.roundTrip(req, c.inform)
@@ -60,6 +64,12 @@ func (c *Call) RoundTrip(req *http.Request) (res *http.Response, err error) {
 func (c *Call) try(ctx context.Context, use func(*Endpoint) (*http.Response, error)) error {
 	var last error
 	for more := c.pick(); more; more = c.pickAnother() {
+		if err := c.admit(ctx); errors.Is(err, queue.ErrFull) {
+			last = err
+			continue
+		} else if err != nil {
+			return err
+		}
 		permit, ok := c.upstream.enter(c.endpoint)
 		if !ok { // nothing was sent: the probes of a half-open breaker are under way
 			continue
@@ -141,7 +151,7 @@ func (c *Call) choose(excluded balance.Excluder) bool {
 
 // Excluded implements balance.Excluder: what was tried is not tried again.
 func (c *Call) Excluded(i int) bool {
-	return len(c.tried) > 0 && c.tried[i] ||
+	return len(c.tried) > 0 && c.tried[i] || c.crowded && c.set.endpoints[i].full() ||
 		c.passes && c.set.endpoints[i].ramp.Climbing(c.upstream.settings.SlowStart, time.Now)
 }
 
@@ -161,6 +171,7 @@ func (c *Call) use(i int, picked bool) {
 	if i >= 0 {
 		c.endpoint = c.set.endpoints[i]
 		c.endpoint.load.Begin()
+		c.endpoint.calls.Add(1)
 	}
 }
 
@@ -168,13 +179,12 @@ func (c *Call) leave() {
 	if c.endpoint == nil {
 		return
 	}
+	c.vacate()
 	c.endpoint.load.End()
 	if c.picked {
 		c.set.picker.Done(c.index)
 	}
-	if c.endpoint.removed.Load() {
-		c.endpoint.closeIdle()
-	}
+	c.endpoint.release()
 }
 
 // End says that the request is done with: the response is read, or the upgraded connection is closed. It may be called twice.

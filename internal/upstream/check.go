@@ -38,8 +38,8 @@ func (s Settings) check() error {
 		}
 		seen[e.Address] = true
 	}
-	if s.Pool.MaxIdlePerEndpoint < 0 || s.Pool.MaxPerEndpoint < 0 || s.Pool.IdleTimeout < 0 || s.Pool.DialTimeout < 0 {
-		return errors.New("connection_pool: numbers and durations must not be negative")
+	if err := s.Pool.check(s.Protocol); err != nil {
+		return err
 	}
 	return errors.Join(s.checkBreaker(), s.checkHealth(), s.checkPassive())
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/loom-gateway/loom/internal/health"
 	"github.com/loom-gateway/loom/internal/http1"
+	"github.com/loom-gateway/loom/internal/queue"
 )
 
 // Endpoint is one backend with its connection pool. It is safe for concurrent use.
@@ -28,14 +29,18 @@ type Endpoint struct {
 	cleartextHTTP2 bool
 	http2          atomic.Bool // TLS has agreed on it
 
+	limit, http2Limit *queue.Limits // nil: none
+	open              atomic.Int64  // connections of transport and upgrades
+
 	probe     health.Probe       // nil without health checks
 	stopProbe context.CancelFunc // nil before it began
 
 	*state
-	out     atomic.Bool // the balancer does not pick it
-	whole   bool        // it is well, and its breaker is closed; guarded by availability.mu
-	looked  bool        // whole is filled in
-	removed atomic.Bool // no connection to it is kept
+	out     atomic.Bool  // the balancer does not pick it
+	whole   bool         // it is well, and its breaker is closed; guarded by availability.mu
+	looked  bool         // whole is filled in
+	removed atomic.Bool  // no connection to it is kept when the last call has left
+	calls   atomic.Int64 // to it
 }
 
 // newEndpoint makes an endpoint without its state.
@@ -58,9 +63,11 @@ func (u *Upstream) newEndpoint(name string, address Address) (*Endpoint, error) 
 // connect makes what carries requests to the endpoint. No connection is opened.
 func (e *Endpoint) connect(s Settings, tlsConfig *tls.Config) {
 	e.transport = newTransport(s, e.address, tlsConfig)
+	e.transport.DialContext = counting(e.transport.DialContext, &e.open)
 	e.cleartextHTTP2 = s.Protocol == H2C || s.Protocol == GRPC
+	e.limit, e.http2Limit = s.Pool.limits(!e.cleartextHTTP2), s.Pool.limits(false)
 	if tlsConfig != nil {
-		e.transport.DialTLSContext = tlsDialer(dialer(e.address, s.Pool.DialTimeout), clientConfig(tlsConfig, e.address, "h2", "http/1.1"), s.Pool.DialTimeout)
+		e.transport.DialTLSContext = tlsDialer(e.transport.DialContext, clientConfig(tlsConfig, e.address, "h2", "http/1.1"), s.Pool.DialTimeout)
 	}
 	switch {
 	case s.Engine == EngineLoom:
@@ -68,6 +75,7 @@ func (e *Endpoint) connect(s Settings, tlsConfig *tls.Config) {
 	case e.cleartextHTTP2:
 		s.Protocol = HTTP
 		e.upgrades = newTransport(s, e.address, nil)
+		e.upgrades.DialContext = counting(e.upgrades.DialContext, &e.open)
 	}
 }
 
@@ -96,6 +104,14 @@ func (e *Endpoint) direct(req *http.Request) *http.Request {
 	target.Scheme, target.Host = e.scheme, e.address.authority()
 	directed.URL = &target
 	return &directed
+}
+
+// release lets a request out. The last one out of an endpoint that was removed closes the connections: net/http may fail a
+// request whose connection becomes idle while idle ones are closed.
+func (e *Endpoint) release() {
+	if e.calls.Add(-1) == 0 && e.removed.Load() {
+		e.closeIdle()
+	}
 }
 
 func (e *Endpoint) closeIdle() {

@@ -8,6 +8,7 @@ import (
 	"github.com/loom-gateway/loom/internal/balance"
 	"github.com/loom-gateway/loom/internal/circuit"
 	"github.com/loom-gateway/loom/internal/health"
+	"github.com/loom-gateway/loom/internal/queue"
 )
 
 // Memory is what is known about endpoints, for as long as an Upstream of any config has them: an upstream whose
@@ -35,10 +36,13 @@ type state struct {
 	breaker  circuit.Breaker
 	health   health.Status
 	ejection health.Ejection
+	gate     queue.Gate // where there is a limit
 
 	requests   atomic.Uint64
 	dialErrors atomic.Uint64
 	results    [6]atomic.Uint64 // by the status' first digit; 0: no response
+	refused    atomic.Uint64    // requests for which the line was full
+	waitedOut  atomic.Uint64    // requests that have waited too long
 	failure    atomic.Pointer[failure]
 }
 

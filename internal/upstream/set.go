@@ -103,8 +103,9 @@ func (u *Upstream) remove(endpoints []*Endpoint) {
 		if e.stopProbe != nil {
 			e.stopProbe()
 		}
+		e.calls.Add(1)
 		e.removed.Store(true)
-		e.closeIdle()
+		e.release()
 	}
 	u.memory.leave(u, endpoints)
 }

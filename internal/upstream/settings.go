@@ -86,8 +86,15 @@ func (s EndpointSettings) address() (Address, error) { return ParseAddress(s.Add
 type Pool struct {
 	// MaxIdlePerEndpoint connections are kept for each endpoint. Default: 128.
 	MaxIdlePerEndpoint int
-	// MaxPerEndpoint is the most connections to one endpoint; requests wait for one. Default: 0, no limit.
+	// MaxPerEndpoint is the most connections with HTTP/1.1 to one endpoint. Default: 0, no limit.
 	MaxPerEndpoint int
+	// MaxRequestsPerEndpoint is the most requests to one endpoint at a time, upgraded connections included. Default: 0, no limit.
+	MaxRequestsPerEndpoint int
+	// MaxWaiting requests wait for an endpoint that is at one of these limits, first come, first served; further ones are
+	// ErrOverloaded. Default: 1024; -1: none waits.
+	MaxWaiting int
+	// WaitTimeout is the longest that one waits; then it is ErrOverloaded. Default: 10s.
+	WaitTimeout time.Duration
 	// IdleTimeout closes a connection that was idle for so long. Default: 90s.
 	IdleTimeout time.Duration
 	// DialTimeout is the longest that connecting may take, and the longest that the TLS handshake may. Default: 3s.
@@ -109,9 +116,7 @@ func (s Settings) withDefaults() Settings {
 	s.Protocol = orDefault(s.Protocol, HTTP)
 	s.Engine = orDefault(s.Engine, defaultEngine())
 	s.MaxResponseHeader = orDefault(s.MaxResponseHeader, DefaultMaxResponseHeader)
-	s.Pool.MaxIdlePerEndpoint = orDefault(s.Pool.MaxIdlePerEndpoint, DefaultMaxIdlePerEndpoint)
-	s.Pool.IdleTimeout = orDefault(s.Pool.IdleTimeout, DefaultIdleTimeout)
-	s.Pool.DialTimeout = orDefault(s.Pool.DialTimeout, DefaultDialTimeout)
+	s.Pool.withDefaults()
 	s.resilience()
 	s.Endpoints = slices.Clone(s.Endpoints)
 	for i := range s.Endpoints {

@@ -30,6 +30,10 @@ type EndpointSnapshot struct {
 	Requests uint64 `json:"requests"`
 	// DialErrors are connections that could not be made since then.
 	DialErrors uint64 `json:"dial_errors"`
+	// Connections that are open; of those with HTTP/2 each counts as active while there is a request for it.
+	Connections Connections `json:"connections"`
+	// Waiting requests for a place, where there is a limit.
+	Waiting int `json:"waiting,omitempty"`
 	// Available: it is picked for requests.
 	Available bool `json:"available"`
 	// Health by its probes: healthy, unhealthy, or empty without any.
@@ -48,8 +52,18 @@ type EndpointSnapshot struct {
 	BreakerState    circuit.State `json:"-"`
 	BreakerOpenings uint64        `json:"-"`
 	Ejections       uint64        `json:"-"`
+	// Limited: there is a limit of requests.
+	Limited bool `json:"-"`
+	// Refusals of requests for which the line was full, and Timeouts of those that waited too long.
+	Refusals, Timeouts uint64 `json:"-"`
 	// Results by the first digit of the status; 0: no response.
 	Results [6]uint64 `json:"-"`
+}
+
+// Connections to an endpoint.
+type Connections struct {
+	Active int64 `json:"active"`
+	Idle   int64 `json:"idle"`
 }
 
 // Snapshot reads the state. The numbers are read one by one, while requests go on.
@@ -81,7 +95,12 @@ func (u *Upstream) snapshotOf(e *Endpoint, now time.Time) EndpointSnapshot {
 		DialErrors: e.dialErrors.Load(),
 		Available:  !e.out.Load(),
 		Ejections:  e.ejection.Total(),
+		Waiting:    e.gate.Waiting(),
+		Limited:    e.limit != nil,
+		Refusals:   e.refused.Load(),
+		Timeouts:   e.waitedOut.Load(),
 	}
+	s.Connections.Active, s.Connections.Idle = e.connections()
 	for i := range s.Results {
 		s.Results[i] = e.results[i].Load()
 	}

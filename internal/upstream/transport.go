@@ -21,6 +21,10 @@ const (
 // newTransport makes the connection pool of one endpoint. The proxy variables of the environment do not apply, and
 // no compression is added.
 func newTransport(s Settings, address Address, tlsConfig *tls.Config) *http.Transport {
+	mostConnections := s.Pool.MaxPerEndpoint
+	if s.Protocol == HTTPS && s.Engine == EngineLoom {
+		mostConnections = 0 // it carries HTTP/2, for which there would be a wait without end
+	}
 	return &http.Transport{
 		Protocols:              protocols(s.Protocol),
 		DialContext:            dialer(address, s.Pool.DialTimeout),
@@ -28,7 +32,7 @@ func newTransport(s Settings, address Address, tlsConfig *tls.Config) *http.Tran
 		TLSHandshakeTimeout:    s.Pool.DialTimeout,
 		DisableCompression:     true,
 		MaxIdleConnsPerHost:    s.Pool.MaxIdlePerEndpoint,
-		MaxConnsPerHost:        s.Pool.MaxPerEndpoint,
+		MaxConnsPerHost:        mostConnections,
 		IdleConnTimeout:        s.Pool.IdleTimeout,
 		ExpectContinueTimeout:  continueTimeout,
 		MaxResponseHeaderBytes: s.MaxResponseHeader,

@@ -61,8 +61,8 @@ func TestAnswers(t *testing.T) {
 		"/routes":              `{"routes":[{"id":"api","paths":["/api/*"],"plugins":["limit"],"priority":5},{"id":"users/list","methods":["GET"],"paths":["/users"],"upstream":"backend"}]}`,
 		"/routes/api":          `{"id":"api","paths":["/api/*"],"plugins":["limit"],"priority":5}`,
 		"/routes/users%2Flist": `{"id":"users/list","methods":["GET"],"paths":["/users"],"upstream":"backend"}`,
-		"/upstreams/backend": `{"endpoints":[{"address":"localhost:3000","available":true,"dial_errors":0,"in_flight":0,"requests":0,"weight":1},` +
-			`{"address":"unix//run/b.sock","available":true,"dial_errors":0,"in_flight":0,"requests":0,"weight":2}],"in_flight":0,"load_balancer":"round_robin","name":"backend","protocol":"http"}`,
+		"/upstreams/backend": `{"endpoints":[{"address":"localhost:3000","available":true,"connections":{"active":0,"idle":0},"dial_errors":0,"in_flight":0,"requests":0,"weight":1},` +
+			`{"address":"unix//run/b.sock","available":true,"connections":{"active":0,"idle":0},"dial_errors":0,"in_flight":0,"requests":0,"weight":2}],"in_flight":0,"load_balancer":"round_robin","name":"backend","protocol":"http"}`,
 	} {
 		res, answer := ask(t, c, request(http.MethodGet, path))
 		if got := moduletest.Quote(answer); got != want || res.StatusCode != http.StatusOK {

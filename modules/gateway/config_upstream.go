@@ -105,8 +105,20 @@ type ConnectionPool struct {
 	// MaxIdlePerEndpoint is how many idle connections are kept for each endpoint. Default: 128.
 	MaxIdlePerEndpoint int `json:"max_idle_per_endpoint,omitempty"`
 
-	// MaxPerEndpoint is the most connections to one endpoint; further requests wait for one. Default: 0, no limit.
+	// MaxPerEndpoint is the most connections to one endpoint, with the protocols `http` and `https`. With HTTP/2, where a
+	// connection carries many requests, it is max_requests_per_endpoint that counts. Default: 0, no limit.
 	MaxPerEndpoint int `json:"max_per_endpoint,omitempty"`
+
+	// MaxRequestsPerEndpoint is the most requests to one endpoint at a time, with any protocol. WebSockets and streams count
+	// until they end. Default: 0, no limit.
+	MaxRequestsPerEndpoint int `json:"max_requests_per_endpoint,omitempty"`
+
+	// MaxWaiting requests wait for an endpoint at one of these limits, first come, first served. When as many wait for each,
+	// further requests get 503 with `Retry-After`, and gRPC calls UNAVAILABLE. Default: 1024; -1: none waits.
+	MaxWaiting int `json:"max_waiting,omitempty"`
+
+	// WaitTimeout is the longest that a request waits; then it gets the same. Default: 10s.
+	WaitTimeout caddy.Duration `json:"wait_timeout,omitempty"`
 
 	// IdleTimeout closes a connection that was idle for so long. Default: 90s.
 	IdleTimeout caddy.Duration `json:"idle_timeout,omitempty"`

@@ -11,6 +11,8 @@ import (
 type upstreamCollector struct {
 	upstreams           *upstreamSet
 	requests, durations *prometheus.Desc
+	connections         *prometheus.Desc
+	refusals            *prometheus.Desc
 	endpoints           []endpointMetric
 }
 
@@ -27,8 +29,15 @@ func newUpstreamCollector(upstreams *upstreamSet) *upstreamCollector {
 		upstreams: upstreams,
 		requests: prometheus.NewDesc("loom_upstream_requests_total", "Requests to endpoints, by the class of the status, or error without a response.",
 			append(endpoint, "status"), nil),
-		durations: prometheus.NewDesc("loom_upstream_duration_seconds", "Time until responses of the upstream began.", endpoint[:1], nil),
+		durations:   prometheus.NewDesc("loom_upstream_duration_seconds", "Time until responses of the upstream began.", endpoint[:1], nil),
+		connections: prometheus.NewDesc("loom_upstream_connections", "Open connections to the endpoint, by state: active or idle.", append(endpoint, "state"), nil),
+		refusals: prometheus.NewDesc("loom_upstream_queue_refusals_total", "Requests that an endpoint at its limit did not get, by the reason: full or timeout.",
+			append(endpoint, "reason"), nil),
 		endpoints: []endpointMetric{
+			{
+				prometheus.NewDesc("loom_upstream_waiting", "Requests that wait for a place at the endpoint.", endpoint, nil),
+				prometheus.GaugeValue, func(e upstream.EndpointSnapshot) (float64, bool) { return float64(e.Waiting), e.Limited },
+			},
 			{
 				prometheus.NewDesc("loom_upstream_in_flight", "Requests to the endpoint that are not done with.", endpoint, nil),
 				prometheus.GaugeValue, func(e upstream.EndpointSnapshot) (float64, bool) { return float64(e.InFlight), true },
@@ -74,6 +83,8 @@ func number(yes bool) float64 {
 func (c *upstreamCollector) Describe(to chan<- *prometheus.Desc) {
 	to <- c.requests
 	to <- c.durations
+	to <- c.connections
+	to <- c.refusals
 	for _, m := range c.endpoints {
 		to <- m.desc
 	}
@@ -96,6 +107,14 @@ func (c *upstreamCollector) collectEndpoint(to chan<- prometheus.Metric, name st
 		if n > 0 {
 			status := [...]string{"error", "1xx", "2xx", "3xx", "4xx", "5xx"}[class]
 			to <- prometheus.MustNewConstMetric(c.requests, prometheus.CounterValue, float64(n), name, e.Address, status)
+		}
+	}
+	for state, n := range map[string]int64{"active": e.Connections.Active, "idle": e.Connections.Idle} {
+		to <- prometheus.MustNewConstMetric(c.connections, prometheus.GaugeValue, float64(n), name, e.Address, state)
+	}
+	if e.Limited {
+		for reason, n := range map[string]uint64{"full": e.Refusals, "timeout": e.Timeouts} {
+			to <- prometheus.MustNewConstMetric(c.refusals, prometheus.CounterValue, float64(n), name, e.Address, reason)
 		}
 	}
 	for _, m := range c.endpoints {

@@ -143,10 +143,13 @@ func (u *Upstream) settings(name string) (upstream.Settings, error) {
 	}
 	if p := u.ConnectionPool; p != nil {
 		s.Pool = upstream.Pool{
-			MaxIdlePerEndpoint: p.MaxIdlePerEndpoint,
-			MaxPerEndpoint:     p.MaxPerEndpoint,
-			IdleTimeout:        time.Duration(p.IdleTimeout),
-			DialTimeout:        time.Duration(p.DialTimeout),
+			MaxIdlePerEndpoint:     p.MaxIdlePerEndpoint,
+			MaxPerEndpoint:         p.MaxPerEndpoint,
+			MaxRequestsPerEndpoint: p.MaxRequestsPerEndpoint,
+			MaxWaiting:             p.MaxWaiting,
+			WaitTimeout:            time.Duration(p.WaitTimeout),
+			IdleTimeout:            time.Duration(p.IdleTimeout),
+			DialTimeout:            time.Duration(p.DialTimeout),
 		}
 	}
 	if t := u.Transport; t != nil {

@@ -28,7 +28,6 @@ func usesEngine(u *upstream.Upstream) bool {
 
 // direct sends the request and copies the response.
 func (h *Handler) direct(p *pass, w http.ResponseWriter, r *http.Request) error {
-	p.writer = w
 	p.offerPlaceholders(r)
 	req, err := p.forward(r)
 	if err != nil {

@@ -46,17 +46,25 @@ func grpcTimeout(s string) (time.Duration, bool) {
 // deadlineExceeded is how gRPC says that time is over: a response of headers only. An HTTP status in its place would
 // reach the program as UNAVAILABLE, which clients retry.
 func deadlineExceeded(req *http.Request) *http.Response {
+	return grpcError(req, "4", "deadline exceeded at the gateway")
+}
+
+// overloaded is UNAVAILABLE, as Envoy answers: clients may send the call again, since nothing of it was sent, and the header
+// says after how many milliseconds.
+func overloaded(req *http.Request) *http.Response {
+	res := grpcError(req, "14", "the limit of requests is reached at the gateway")
+	res.Header["Grpc-Retry-Pushback-Ms"] = []string{retryAfter + "000"}
+	return res
+}
+
+func grpcError(req *http.Request, status, message string) *http.Response {
 	return &http.Response{
 		StatusCode: http.StatusOK,
 		Status:     "200 OK",
 		Proto:      "HTTP/2.0",
 		ProtoMajor: 2,
-		Header: http.Header{
-			"Content-Type": {"application/grpc"},
-			"Grpc-Status":  {"4"},
-			"Grpc-Message": {"deadline exceeded at the gateway"},
-		},
-		Body:    http.NoBody,
-		Request: req,
+		Header:     http.Header{"Content-Type": {"application/grpc"}, "Grpc-Status": {status}, "Grpc-Message": {message}},
+		Body:       http.NoBody,
+		Request:    req,
 	}
 }

@@ -64,6 +64,13 @@ func TestGRPCStreamOutlivesTimeout(t *testing.T) {
 
 func grpcThroughLoom(t *testing.T, handler string) *grpc.ClientConn {
 	t.Helper()
+	c := moduletest.Provision(t, moduletest.HTTP(loom("grpc", grpcServer(t)), handler)).Start()
+	return dialGRPC(t, c.Addr(""))
+}
+
+// grpcServer is gRPC's own server for its interoperability cases.
+func grpcServer(t *testing.T) string {
+	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -72,8 +79,7 @@ func grpcThroughLoom(t *testing.T, handler string) *grpc.ClientConn {
 	testgrpc.RegisterTestServiceServer(server, interop.NewTestServer())
 	go server.Serve(l)
 	t.Cleanup(server.Stop)
-	c := moduletest.Provision(t, moduletest.HTTP(loom("grpc", l.Addr().String()), handler)).Start()
-	return dialGRPC(t, c.Addr(""))
+	return l.Addr().String()
 }
 
 func dialGRPC(t *testing.T, addr string) *grpc.ClientConn {

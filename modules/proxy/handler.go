@@ -54,11 +54,11 @@ func (h *Handler) Validate() error {
 }
 
 // ServeHTTP proxies the request. Errors carry the status: 502 when no backend could be reached or one broke off, 503
-// when none may be used, 504 when one took too long.
+// when none may be used or all are at their limits, 504 when one took too long.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	body := answerEarly(w, r)
 	defer body.End(w)
-	p := h.begin(r)
+	p := h.begin(w, r)
 	defer p.end()
 	delete(r.Header, debuggate.Header) // of routes without plugins: it is for the gateway
 	if h.goesDirect(r) {

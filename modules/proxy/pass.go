@@ -34,11 +34,11 @@ type pass struct {
 	deadline    time.Time // of a gRPC client; zero when it has none
 	restoreIdle func()    // nil when the idle timeout is the listener's
 
-	writer   http.ResponseWriter // of a direct pass
-	hints    sync.Mutex          // held while an informational response is passed on
-	answered bool                // no more of them
-	response *http.Response      // nil before there is one
-	latency  time.Duration       // until then
+	writer   http.ResponseWriter
+	hints    sync.Mutex     // held while an informational response is passed on
+	answered bool           // no more of them
+	response *http.Response // nil before there is one
+	latency  time.Duration  // until then
 }
 
 type passKey struct{}
@@ -49,8 +49,8 @@ func passOf(ctx context.Context) *pass {
 }
 
 // begin lets a request in.
-func (h *Handler) begin(r *http.Request) *pass {
-	p := &pass{call: h.upstream.Begin(), body: bodyOf(r), limit: time.Duration(h.Timeout), deadline: grpcDeadline(r)}
+func (h *Handler) begin(w http.ResponseWriter, r *http.Request) *pass {
+	p := &pass{writer: w, call: h.upstream.Begin(), body: bodyOf(r), limit: time.Duration(h.Timeout), deadline: grpcDeadline(r)}
 	clientIP, _ := caddyhttp.GetVar(r.Context(), caddyhttp.ClientIPVarKey).(string)
 	p.call.HashOn(r.Header, clientIP)
 	p.state = gateway.VarsOf(r.Context()).State()

@@ -58,6 +58,8 @@ func (p *pass) tellFailure(err error) error {
 	switch errors.As(err, &status); {
 	case errors.Is(err, upstream.ErrNoEndpoint):
 		failure = filterstate.Failure{Flags: filterstate.NoHealthyUpstream, Details: "no_healthy_upstream"}
+	case errors.Is(err, upstream.ErrOverloaded):
+		failure = filterstate.Failure{Flags: filterstate.UpstreamOverflow, Details: "upstream_reset_before_response_started{overflow}"}
 	case upstream.IsDialError(err):
 		failure = filterstate.Failure{
 			Flags: filterstate.UpstreamConnectionFailure, Details: "upstream_reset_before_response_started{remote_connection_failure}",

@@ -30,6 +30,10 @@ func (transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err != nil && p.tooLate(req) {
 		return deadlineExceeded(req), nil
 	}
+	if errors.Is(err, upstream.ErrOverloaded) && isGRPC(req.Header) {
+		_ = p.tellFailure(err)
+		return overloaded(req), nil
+	}
 	if err != nil {
 		return nil, p.tellFailure(p.withStatus(err))
 	}
@@ -52,6 +56,9 @@ func tellEndpoint(req *http.Request, e *upstream.Endpoint) {
 	repl.Set("http.reverse_proxy.upstream.port", address.Port)
 }
 
+// retryAfter is when a client should ask again that met full queues, in seconds.
+const retryAfter = "1"
+
 // withStatus gives the error the status that the client will see. A request that the client gave up stays as it is:
 // Caddy knows it by context.Canceled.
 func (p *pass) withStatus(err error) error {
@@ -60,6 +67,10 @@ func (p *pass) withStatus(err error) error {
 	}
 	if errors.Is(err, context.Canceled) {
 		return err
+	}
+	if errors.Is(err, upstream.ErrOverloaded) {
+		p.writer.Header().Set("Retry-After", retryAfter)
+		return caddyhttp.Error(http.StatusServiceUnavailable, err)
 	}
 	if errors.Is(err, upstream.ErrNoEndpoint) {
 		return caddyhttp.Error(http.StatusServiceUnavailable, err)
