@@ -45,6 +45,7 @@ var floors = []floor{
 	{from: "internal/pathtree", forbidden: modulePath + "/internal/upstream", why: "the tree knows no backends"},
 	{from: "internal/cleanpath", forbidden: modulePath, why: "the path cleaner stands alone"},
 	{from: "internal/balance", forbidden: modulePath, why: "balancing stands alone"},
+	{from: "internal/handover", forbidden: modulePath, why: "sockets and connections know nothing above them"},
 	{from: "internal/shared", forbidden: modulePath + "/internal/plugin", why: "the stores outlive plugins"},
 	{from: "modules", forbidden: modulePath + "/caddyfile", why: "modules do not know the surfaces"},
 	{from: "modules", forbidden: modulePath + "/loomadapter", why: "modules do not know the surfaces"},

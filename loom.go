@@ -12,9 +12,10 @@
 //	   modules/router, wasmfilter, proxy, admin    handlers, which know the app and not each other
 //	   modules/middleware/*           what requests run through before the handlers of their route
 //	   modules/selection, breaker     balancing and breaker for those who keep reverse_proxy
+//	   modules/listener               one socket and its connections over reloads
 //	1  internal/plugin, httpfilter    from a .wasm file to running instances, and one HTTP exchange through them
 //	   internal/proxywasm             the Proxy-Wasm host on wazero
-//	   internal/pathtree, cleanpath, upstream, balance, circuit, health, callout, guestmetrics, shared, nearest    pieces
+//	   internal/pathtree, cleanpath, upstream, balance, circuit, health, handover, callout, guestmetrics, shared, nearest    pieces
 //	0  internal/proxywasm/abi         numbers and bytes of the ABI
 package loom
 
@@ -26,6 +27,7 @@ import (
 	_ "github.com/loom-gateway/loom/modules/admin"
 	_ "github.com/loom-gateway/loom/modules/breaker"
 	_ "github.com/loom-gateway/loom/modules/gateway"
+	_ "github.com/loom-gateway/loom/modules/listener"
 	_ "github.com/loom-gateway/loom/modules/middleware/metrics"
 	_ "github.com/loom-gateway/loom/modules/middleware/recovery"
 	_ "github.com/loom-gateway/loom/modules/middleware/requestid"

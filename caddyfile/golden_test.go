@@ -12,6 +12,8 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 	_ "github.com/caddyserver/caddy/v2/modules/standard"
+
+	_ "github.com/loom-gateway/loom/modules/listener"
 )
 
 var update = flag.Bool("update", false, "rewrite the expected part of the golden files")

@@ -50,6 +50,7 @@ type Listener struct {
 	Address  string `yaml:"address" doc:"host:port, or :port for every address. Required."`
 	Protocol string `yaml:"protocol" enum:"http,https,h2c,grpc" doc:"http is HTTP/1.1; https is HTTP/1.1, HTTP/2 and HTTP/3; h2c adds HTTP/2 without TLS to http; grpc is h2c, or HTTP/2 with tls, without the idle limit that would cut quiet streams. Default: http."`
 	TLS      *TLS   `yaml:"tls" doc:"Certificates; for https and grpc."`
+	Handover *bool  `yaml:"handover" doc:"Reloads keep the listening socket and HTTP/1.1 connections that are idle. Default: true."`
 
 	TrustedProxies StringList `yaml:"trusted_proxies" doc:"Addresses or ranges (10.0.0.0/8) of proxies in front, whose X-Forwarded-For and request id count. Default: none."`
 }

@@ -3,6 +3,7 @@ package loomadapter
 import (
 	"encoding/json"
 	"strconv"
+	"strings"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
@@ -11,6 +12,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/metrics"
 
 	"github.com/loom-gateway/loom/modules/admin"
+	"github.com/loom-gateway/loom/modules/listener"
 )
 
 const (
@@ -25,7 +27,8 @@ func itoa(n int) string { return strconv.Itoa(n) }
 
 // server makes a listener. Plaintext servers switch automatic HTTPS off: a host matcher would turn TLS on for them.
 func (c *converter) server(l *Listener) *caddyhttp.Server {
-	s := &caddyhttp.Server{Listen: []string{l.Address}, Protocols: protocols(l)}
+	s := &caddyhttp.Server{Protocols: protocols(l)}
+	c.listen(s, l.Address, isOn(l.Handover))
 	if l.Protocol == "grpc" {
 		s.ReadIdleTimeout = -1 // the default of 60s would cut streams whose client is quiet
 	}
@@ -55,6 +58,20 @@ func (c *converter) server(l *Listener) *caddyhttp.Server {
 		}})
 	}
 	return s
+}
+
+// listen gives a server its address; with handover, reloads keep the socket and the connections.
+func (c *converter) listen(s *caddyhttp.Server, address string, handover bool) {
+	s.Listen = []string{address}
+	if !handover {
+		return
+	}
+	s.ListenerWrappersRaw = []json.RawMessage{
+		caddyconfig.JSONModuleObject(listener.Handover{}, "wrapper", "loom_handover", &c.warnings),
+	}
+	if namesNetwork := strings.Contains(address, "/") || strings.HasPrefix(address, "{"); !namesNetwork {
+		s.Listen = []string{listener.Network + "/" + address}
+	}
 }
 
 func protocols(l *Listener) []string {
@@ -134,7 +151,8 @@ func (d *Document) metricsPath() string {
 
 // adminServer is a server of its own, so that no route can expose it and a failed reload does not touch it.
 func (c *converter) adminServer(a *Admin) *caddyhttp.Server {
-	s := &caddyhttp.Server{Listen: []string{a.address()}, Protocols: []string{"h1"}, AutoHTTPS: &caddyhttp.AutoHTTPSConfig{Disabled: true}}
+	s := &caddyhttp.Server{Protocols: []string{"h1"}, AutoHTTPS: &caddyhttp.AutoHTTPSConfig{Disabled: true}}
+	c.listen(s, a.address(), true)
 	if path := c.doc.metricsPath(); path != "" {
 		s.Routes = append(s.Routes, caddyhttp.Route{
 			MatcherSetsRaw: caddyhttp.RawMatcherSets{{"path": c.json(caddyhttp.MatchPath{path})}},
