@@ -26,9 +26,11 @@ type Call struct {
 	keyed    bool   // the key is known
 	picked   bool   // the balancer has picked endpoint, and waits for it to be done
 	inform   http1.Informational
-	passes   bool // endpoints that start slowly are passed over in this pick
-	crowded  bool // endpoints without a free place are
-	admitted bool // there is a place at endpoint, where that has a limit
+	passes   bool      // endpoints that start slowly are passed over in this pick
+	crowded  bool      // endpoints without a free place are
+	admitted bool      // there is a place at endpoint, where that has a limit
+	held     bool      // the endpoint counts the call
+	retrying *retrying // nil: the request is sent once
 	ended    bool
 }
 
@@ -47,12 +49,16 @@ func (c *Call) Upstream() string { return c.upstream.settings.Name }
 // Inform has a function called for each informational response. Default: Got1xxResponse of the request's httptrace.ClientTrace.
 func (c *Call) Inform(inform http1.Informational) { c.inform = inform }
 
-// RoundTrip sends the request to an endpoint, and to the next one as long as no connection can be made.
+// RoundTrip sends the request to an endpoint, and to the next one as long as no connection can be made. It does so again for
+// what Retry has said.
 //
 // The URL's scheme and host are set for each endpoint; everything else is sent as it is. A body must stay open when it
 // is closed before the first byte was read, which is what http.Transport does when it cannot connect.
 // Errors: ErrNoEndpoint, ErrOverloaded, *DialError when every endpoint was tried, and what the engine says.
 func (c *Call) RoundTrip(req *http.Request) (res *http.Response, err error) {
+	if c.retrying != nil {
+		return c.retrying.run(req)
+	}
 	err = c.try(req.Context(), func(e *Endpoint) (*http.Response, error) {
 		res, err = e.roundTrip(req, c.inform)
 		return res, err
@@ -101,9 +107,12 @@ func (c *Call) HashOn(header http.Header, clientIP string) {
 	}
 }
 
-// pick looks for the first endpoint, and reports whether there is one.
+// pick looks for the first endpoint of a try, and reports whether there is one.
 func (c *Call) pick() bool {
 	c.upstream.refreshIfDue()
+	if c.attempts > 0 {
+		return c.pickAgain()
+	}
 	if c.first != "" {
 		i := slices.IndexFunc(c.set.endpoints, func(e *Endpoint) bool { return e.name == c.first && !e.out.Load() })
 		if i >= 0 {
@@ -157,7 +166,10 @@ func (c *Call) Excluded(i int) bool {
 
 // describe says who failed, around the error.
 func (c *Call) describe(err error) error {
-	if c.attempts > 1 {
+	switch {
+	case c.retrying != nil && c.attempts > 1:
+		return fmt.Errorf("upstream %q, endpoint %s, attempt %d: %w", c.upstream.settings.Name, c.endpoint.name, c.attempts, err)
+	case c.attempts > 1:
 		return fmt.Errorf("upstream %q: none of %d endpoints could be reached, last %s: %w",
 			c.upstream.settings.Name, c.attempts, c.endpoint.name, err)
 	}
@@ -169,16 +181,18 @@ func (c *Call) use(i int, picked bool) {
 	c.leave()
 	c.endpoint, c.index, c.picked = nil, i, picked
 	if i >= 0 {
-		c.endpoint = c.set.endpoints[i]
+		c.endpoint, c.held = c.set.endpoints[i], true
 		c.endpoint.load.Begin()
 		c.endpoint.calls.Add(1)
 	}
 }
 
+// leave says that nothing more is to be expected of the call's endpoint. It may be called twice.
 func (c *Call) leave() {
-	if c.endpoint == nil {
+	if !c.held {
 		return
 	}
+	c.held = false
 	c.vacate()
 	c.endpoint.load.End()
 	if c.picked {
@@ -194,6 +208,9 @@ func (c *Call) End() {
 	}
 	c.ended = true
 	c.leave()
+	if c.retrying != nil {
+		c.retrying.end()
+	}
 	c.upstream.end()
 }
 

@@ -41,7 +41,7 @@ func (s Settings) check() error {
 	if err := s.Pool.check(s.Protocol); err != nil {
 		return err
 	}
-	return errors.Join(s.checkBreaker(), s.checkHealth(), s.checkPassive())
+	return errors.Join(s.checkBreaker(), s.checkHealth(), s.checkPassive(), s.checkBudget())
 }
 
 func (s Settings) checkBreaker() error {
@@ -81,6 +81,13 @@ func (s Settings) checkPassive() error {
 	_, err := health.ParseStatuses(s.Passive.Statuses)
 	if err := errors.Join(s.Passive.Check(), err); err != nil {
 		return fmt.Errorf("passive_health: %w", err)
+	}
+	return nil
+}
+
+func (s Settings) checkBudget() error {
+	if err := s.RetryBudget.Check(); err != nil {
+		return fmt.Errorf("retry_budget: %w", err)
 	}
 	return nil
 }

@@ -24,6 +24,7 @@ type record struct {
 	users     int
 	endpoints map[string]*state // by address
 	durations histogram
+	retries   retryRecord
 }
 
 // state is what is known about one endpoint. Every Upstream that has the endpoint reads and writes the same one.

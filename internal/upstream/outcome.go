@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/loom-gateway/loom/internal/circuit"
@@ -140,14 +141,21 @@ type watchedBody struct {
 	io.ReadCloser
 	attempt attempt
 	failed  bool
+	closed  atomic.Bool
 }
 
 // Read implements io.Reader.
 func (b *watchedBody) Read(data []byte) (int, error) {
 	n, err := b.ReadCloser.Read(data)
-	if err != nil && !errors.Is(err, io.EOF) && !b.failed {
+	if err != nil && !errors.Is(err, io.EOF) && !b.failed && !b.closed.Load() {
 		b.failed = true
 		b.attempt.judge(nil, fmt.Errorf("response broke off: %w", err), time.Now())
 	}
 	return n, err
+}
+
+// Close implements io.Closer. A Read that waits, and fails by it, is not the endpoint's failure.
+func (b *watchedBody) Close() error {
+	b.closed.Store(true)
+	return b.ReadCloser.Close()
 }

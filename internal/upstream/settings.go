@@ -12,6 +12,7 @@ import (
 	"github.com/loom-gateway/loom/internal/circuit"
 	"github.com/loom-gateway/loom/internal/health"
 	"github.com/loom-gateway/loom/internal/http1"
+	"github.com/loom-gateway/loom/internal/retry"
 )
 
 // Protocols to the backends.
@@ -56,6 +57,8 @@ type Settings struct {
 	PanicThreshold int
 	// SlowStart is how long the share of an endpoint that came back grows to what is its own. Default: 0, at once.
 	SlowStart time.Duration
+	// RetryBudget bounds the retries of all calls together. Default: see each field.
+	RetryBudget retry.BudgetSettings
 }
 
 // Breaker are the settings of the endpoints' circuit breakers.
@@ -134,6 +137,7 @@ func defaultEngine() string {
 
 // resilience fills in copies of what is optional.
 func (s *Settings) resilience() {
+	s.RetryBudget = s.RetryBudget.WithDefaults()
 	if b := s.Breaker; b != nil {
 		s.Breaker = &Breaker{b.Settings.WithDefaults(), failures(b.Statuses)}
 	}

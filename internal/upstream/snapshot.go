@@ -12,6 +12,10 @@ type Snapshot struct {
 	Protocol     string `json:"protocol"`
 	LoadBalancer string `json:"load_balancer"`
 	InFlight     int64  `json:"in_flight"`
+	// Retries are requests that were sent again, by the reason; reasons that never were are left out.
+	Retries map[string]uint64 `json:"retries,omitempty"`
+	// RetriesRefused were not sent again because of the budget.
+	RetriesRefused uint64 `json:"retries_refused,omitempty"`
 	// Panic: too few endpoints are well, so that all get traffic.
 	Panic     bool               `json:"panic,omitempty"`
 	Endpoints []EndpointSnapshot `json:"endpoints"`
@@ -76,8 +80,12 @@ func (u *Upstream) Snapshot() Snapshot {
 		LoadBalancer: u.settings.LoadBalancer,
 		InFlight:     u.calls.Load(),
 		Panic:        u.available.panics.Load(),
+		Retries:      u.record.retries.read(),
 		Durations:    u.record.durations.read(),
-		Endpoints:    make([]EndpointSnapshot, 0, len(set.endpoints)),
+
+		RetriesRefused: u.record.retries.refused.Load(),
+
+		Endpoints: make([]EndpointSnapshot, 0, len(set.endpoints)),
 	}
 	for i, e := range set.endpoints {
 		endpoint := u.snapshotOf(e, time.Now())
