@@ -4,6 +4,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/loom-gateway/loom/modules/middleware/cors"
 	"github.com/loom-gateway/loom/modules/middleware/metrics"
 	"github.com/loom-gateway/loom/modules/middleware/recovery"
 	"github.com/loom-gateway/loom/modules/middleware/requestid"
@@ -36,6 +37,38 @@ func parseRequestID(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error)
 		return nil, h.Errf("loom_request_id takes the name of one header")
 	}
 	return handler, noBlock(h.Dispenser, "loom_request_id")
+}
+
+// parseCORS reads the directive for cross-origin requests of browsers. All origins are `origins *`: behind loom_cors a star would be
+// a matcher.
+//
+//	loom_cors [<matcher>] [<origin>...] {
+//		origins     <origin>...
+//		methods     <method>...
+//		headers     <name>...
+//		expose      <name>...
+//		credentials
+//		max_age     <duration>
+//		private_network
+//	}
+func parseCORS(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
+	h.Next()
+	handler := &cors.Handler{Origins: h.RemainingArgs()}
+	b := block{
+		owner: "loom_cors",
+		words: map[string]reader{
+			"origins": list(&handler.Origins), "methods": list(&handler.Methods), "headers": list(&handler.Headers), "expose": list(&handler.Expose),
+			"credentials": onOff(&handler.Credentials), "max_age": duration(&handler.MaxAge), "private_network": onOff(&handler.PrivateNetwork),
+		},
+		many: []string{"origins", "methods", "headers", "expose"},
+	}
+	if err := b.read(h.Dispenser); err != nil {
+		return nil, err
+	}
+	if err := handler.Check(); err != nil {
+		return nil, h.Errf("%v", err)
+	}
+	return handler, nil
 }
 
 // alone reads a directive without values.

@@ -19,6 +19,8 @@ func init() {
 	httpcaddyfile.RegisterDirectiveOrder("loom_request_id", httpcaddyfile.Before, "tracing")
 	httpcaddyfile.RegisterHandlerDirective("loom_metrics", parseMetrics)
 	httpcaddyfile.RegisterDirectiveOrder("loom_metrics", httpcaddyfile.Before, "tracing")
+	httpcaddyfile.RegisterHandlerDirective("loom_cors", parseCORS)
+	httpcaddyfile.RegisterDirectiveOrder("loom_cors", httpcaddyfile.Before, "map")
 
 	httpcaddyfile.RegisterHandlerDirective("loom_wasm", parseWasm)
 	httpcaddyfile.RegisterDirectiveOrder("loom_wasm", httpcaddyfile.Before, "invoke")

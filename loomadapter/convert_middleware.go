@@ -3,9 +3,12 @@ package loomadapter
 import (
 	"cmp"
 	"encoding/json"
+	"strings"
 
+	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/tracing"
 
+	"github.com/loom-gateway/loom/modules/middleware/cors"
 	"github.com/loom-gateway/loom/modules/middleware/metrics"
 	"github.com/loom-gateway/loom/modules/middleware/recovery"
 	"github.com/loom-gateway/loom/modules/middleware/requestid"
@@ -20,6 +23,7 @@ type part struct {
 
 // setting is what a section says; nil stands for a section that is not there.
 type setting struct {
+	at   Pos
 	on   bool
 	word bool // it is written as true or false, without keys of its own
 	// config is the module's.
@@ -27,7 +31,7 @@ type setting struct {
 }
 
 func newSetting(at Pos, enabled *bool, config any) *setting {
-	return &setting{isOn(enabled), at.keys == nil, config}
+	return &setting{at, isOn(enabled), at.keys == nil, config}
 }
 
 // parts are all kinds of middleware, outermost first. The order is router.MiddlewareOrder.
@@ -37,6 +41,7 @@ func parts() []part {
 		{"loom_request_id", func(d *Document) *setting { return d.RequestID.setting() }, func(r *Route) *setting { return r.RequestID.setting() }},
 		{"loom_metrics", func(d *Document) *setting { return &setting{on: d.metricsPath() != "", config: metrics.Handler{}} }, never},
 		{"tracing", func(d *Document) *setting { return d.Tracing.setting() }, func(r *Route) *setting { return r.Tracing.setting() }},
+		{"loom_cors", func(d *Document) *setting { return d.CORS.setting() }, func(r *Route) *setting { return r.CORS.setting() }},
 	}
 }
 
@@ -45,7 +50,7 @@ func (c *converter) middleware() []json.RawMessage {
 	var list []json.RawMessage
 	for _, p := range parts() {
 		if s := p.gateway(c.doc); s != nil && s.on {
-			list = append(list, c.handler(p.handler, s.config))
+			list = append(list, c.configured(p, s))
 		}
 	}
 	return list
@@ -63,12 +68,27 @@ func (c *converter) routeMiddleware(r *Route) (without []string, own []json.RawM
 			without = append(without, p.handler)
 		case one.on && one.word && on:
 		case one.on && one.word && all != nil:
-			own = append(own, c.handler(p.handler, all.config))
+			own = append(own, c.configured(p, &setting{at: one.at, config: all.config}))
 		case one.on:
-			own = append(own, c.handler(p.handler, one.config))
+			own = append(own, c.configured(p, one))
 		}
 	}
 	return without, own
+}
+
+// checker is a module's config that knows what is wrong with it.
+type checker interface{ Check() error }
+
+// configured is the handler of a section that is on.
+func (c *converter) configured(p part, s *setting) json.RawMessage {
+	if config, ok := s.config.(checker); ok {
+		if err := config.Check(); err != nil {
+			for problem := range strings.Lines(err.Error()) {
+				c.errorf(s.at, "%s", strings.TrimSpace(problem))
+			}
+		}
+	}
+	return c.handler(p.handler, s.config)
 }
 
 // never is of middleware that routes have no section for.
@@ -101,4 +121,14 @@ func (t *Tracing) setting() *setting {
 		return nil
 	}
 	return newSetting(t.Pos, t.Enabled, tracing.Tracing{SpanName: cmp.Or(t.Span, "loom"), SpanAttributes: t.Attributes})
+}
+
+func (o *CORS) setting() *setting {
+	if o == nil {
+		return nil
+	}
+	return newSetting(o.Pos, o.Enabled, &cors.Handler{
+		Origins: o.Origins, Methods: o.Methods, Headers: o.Headers, Expose: o.Expose, Credentials: o.Credentials,
+		MaxAge: caddy.Duration(o.MaxAge), PrivateNetwork: o.PrivateNetwork,
+	})
 }

@@ -39,7 +39,7 @@ type Document struct {
 	Recovery  *Recovery  `yaml:"recovery" doc:"Panics cost one request, docs/middleware.md. Default: on."`
 	RequestID *RequestID `yaml:"request_id" doc:"An id for each request. Default: off."`
 	Tracing   *Tracing   `yaml:"tracing" doc:"Trace spans by OpenTelemetry, configured by OTEL_* variables. Default: off."`
-	CORS      *Feature   `yaml:"cors" need:"later" doc:"Cross-origin requests, gateway-wide."`
+	CORS      *CORS      `yaml:"cors" doc:"Cross-origin requests of browsers. Default: off."`
 	RateLimit *Feature   `yaml:"rate_limit" need:"later" doc:"Rate limits, gateway-wide. The bundled plugin rate-limit works today."`
 }
 

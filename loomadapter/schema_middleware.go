@@ -26,3 +26,18 @@ type Tracing struct {
 }
 
 func (*Tracing) section() {}
+
+// CORS says which pages of other origins may use the gateway from a browser, gateway-wide or for a route.
+type CORS struct {
+	Pos            Pos        `yaml:"-"`
+	Enabled        *bool      `yaml:"enabled" doc:"Default: true, when the section is there."`
+	Origins        StringList `yaml:"origins" doc:"https://example.com, https://*.example.com, http://localhost:*, or * for all. Required."`
+	Methods        StringList `yaml:"methods" doc:"Methods beside GET, HEAD and POST, or *. Default: none."`
+	Headers        StringList `yaml:"headers" doc:"Headers that requests may have, or *. Default: those that need no permission."`
+	Expose         StringList `yaml:"expose" doc:"Headers of responses that scripts may read, or *. Default: those that need no permission."`
+	Credentials    bool       `yaml:"credentials" doc:"Browsers may send cookies along; not with origins *. Default: false."`
+	MaxAge         Duration   `yaml:"max_age" doc:"How long a browser may remember the answer to a preflight, up to 24h. Default: the browser's, 5s."`
+	PrivateNetwork bool       `yaml:"private_network" doc:"Public pages may use a gateway in a private network. Default: false."`
+}
+
+func (*CORS) section() {}

@@ -24,8 +24,8 @@ type Route struct {
 	Recovery    *Recovery         `yaml:"recovery" doc:"Otherwise than gateway-wide."`
 	RequestID   *RequestID        `yaml:"request_id" doc:"Otherwise than gateway-wide."`
 	Tracing     *Tracing          `yaml:"tracing" doc:"Otherwise than gateway-wide."`
+	CORS        *CORS             `yaml:"cors" doc:"Otherwise than gateway-wide."`
 	Retries     *Feature          `yaml:"retries" need:"later" doc:"Retries."`
-	CORS        *Feature          `yaml:"cors" need:"later" doc:"Cross-origin requests."`
 	RateLimit   *Feature          `yaml:"rate_limit" need:"later" doc:"Rate limit. The bundled plugin rate-limit works today."`
 }
 
