@@ -44,6 +44,7 @@ var floors = []floor{
 	{from: "internal/pathtree", forbidden: modulePath + "/internal/proxywasm", why: "the tree knows no plugins"},
 	{from: "internal/pathtree", forbidden: modulePath + "/internal/upstream", why: "the tree knows no backends"},
 	{from: "internal/cleanpath", forbidden: modulePath, why: "the path cleaner stands alone"},
+	{from: "internal/ratelimit", forbidden: "net/http", why: "the limiter knows keys and not what they are made of"},
 	{from: "internal/balance", forbidden: modulePath, why: "balancing stands alone"},
 	{from: "internal/handover", forbidden: modulePath, why: "sockets and connections know nothing above them"},
 	{from: "internal/shared", forbidden: modulePath + "/internal/plugin", why: "the stores outlive plugins"},

@@ -15,7 +15,7 @@
 //	   modules/listener               one socket and its connections over reloads
 //	1  internal/plugin, httpfilter    from a .wasm file to running instances, and one HTTP exchange through them
 //	   internal/proxywasm             the Proxy-Wasm host on wazero
-//	   internal/pathtree, cleanpath, upstream, balance, circuit, health, handover, callout, guestmetrics, shared, nearest    pieces
+//	   internal/pathtree, cleanpath, upstream, balance, circuit, health, ratelimit, handover, callout, guestmetrics, shared, nearest    pieces
 //	0  internal/proxywasm/abi         numbers and bytes of the ABI
 package loom
 
@@ -30,6 +30,7 @@ import (
 	_ "github.com/loom-gateway/loom/modules/listener"
 	_ "github.com/loom-gateway/loom/modules/middleware/cors"
 	_ "github.com/loom-gateway/loom/modules/middleware/metrics"
+	_ "github.com/loom-gateway/loom/modules/middleware/ratelimit"
 	_ "github.com/loom-gateway/loom/modules/middleware/recovery"
 	_ "github.com/loom-gateway/loom/modules/middleware/requestid"
 	_ "github.com/loom-gateway/loom/modules/proxy"

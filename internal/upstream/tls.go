@@ -22,8 +22,8 @@ type TLS struct {
 	InsecureSkipVerify bool
 }
 
-// config is the client configuration; the transport adds the server name when none is given.
-func (t TLS) config() (*tls.Config, error) {
+// Config is the client configuration; who connects adds the server name when none is given.
+func (t TLS) Config() (*tls.Config, error) {
 	c := &tls.Config{
 		MinVersion:         tls.VersionTLS12,
 		ServerName:         t.ServerName,

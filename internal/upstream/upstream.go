@@ -73,7 +73,7 @@ func (s Settings) tlsConfig() (*tls.Config, error) {
 	if s.Protocol != HTTPS {
 		return nil, nil
 	}
-	return s.TLS.config()
+	return s.TLS.Config()
 }
 
 // Name of the upstream.

@@ -31,15 +31,16 @@ func (a *App) Provision(ctx caddy.Context) error {
 	if err := a.provisionUpstreams(ctx); err != nil {
 		return fmt.Errorf("provisioning upstreams: %w", err)
 	}
-	if err := a.provisionPlugins(ctx); err != nil {
+	if err := a.provisionLimits(ctx); err != nil {
 		return err
 	}
-	return nil
+	return a.provisionPlugins(ctx)
 }
 
 // Start begins the background work: the timers of plugins, the probes of upstreams.
 func (a *App) Start() error {
 	a.startUpstreams()
+	a.startLimits()
 	a.startPlugins()
 	return nil
 }
@@ -59,7 +60,7 @@ func (a *App) Cleanup() error {
 	if a.shared == nil { // Provision was never called
 		return nil
 	}
-	return errors.Join(a.shared.cleanup(), a.releasePlugins(), a.releaseUpstreams(), a.releaseRequests())
+	return errors.Join(a.shared.cleanup(), a.releasePlugins(), a.releaseUpstreams(), a.releaseLimits(), a.releaseRequests())
 }
 
 // Interface guards

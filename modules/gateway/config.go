@@ -19,6 +19,9 @@ type App struct {
 	// Upstreams are the groups of backends by name.
 	Upstreams map[string]*Upstream `json:"upstreams,omitempty"`
 
+	// Redis are the servers by name in which gateways share what they count, such as rate limits. Default: none.
+	Redis map[string]*Redis `json:"redis,omitempty"`
+
 	// Node is who the gateway is, for plugins that ask. Default: their questions are not answered.
 	Node *Node `json:"node,omitempty"`
 
@@ -33,6 +36,7 @@ type App struct {
 	routes    *routeTable
 	requests  *requestSet
 	shared    *sharedThings
+	limits    *limitSet
 }
 
 // Node is who the gateway is: the properties `node.*` and `xds.node.*` of plugins.

@@ -63,3 +63,14 @@ func (a *App) Routes() []RouteInfo {
 	slices.SortStableFunc(routes, func(a, b RouteInfo) int { return cmp.Compare(a.ID, b.ID) })
 	return routes
 }
+
+// ids are those of all routes.
+func (t *routeTable) ids() map[string]bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	ids := make(map[string]bool, len(t.routes))
+	for i := range t.routes {
+		ids[t.routes[i].ID] = true
+	}
+	return ids
+}
