@@ -82,11 +82,12 @@ func (c *Client) RoundTrip(req *http.Request) (*http.Response, error) {
 // Do is RoundTrip for a caller with an own ear for informational responses; nil hears none.
 //
 // The URL says what is asked for and not where. No field is added but those of the framing. The body is closed when it was
-// sent; with an error it may be open, and is unread when the error is Dial's. Errors: those of Dial, of the body and of the
-// context as they are, a *ProtocolError when the backend's answer is not one, and what the network says.
+// sent; with an error it may be open, and is unread when the error is Dial's. Errors: those of Dial and of the context as they
+// are, a *RequestError for the request and its body, a *ProtocolError when the backend's answer is not one, and what the
+// network says.
 func (c *Client) Do(req *http.Request, inform Informational) (*http.Response, error) {
 	if err := check(req); err != nil {
-		return nil, err
+		return nil, &RequestError{err}
 	}
 	if ctx := req.Context(); ctx.Err() != nil {
 		return nil, context.Cause(ctx)
@@ -149,6 +150,14 @@ func isReplayable(req *http.Request) bool {
 	_, other := req.Header["X-Idempotency-Key"]
 	return key || other
 }
+
+// RequestError says that the request is at fault, and not the backend: it is none that can be sent, or its body cannot be read.
+type RequestError struct{ Err error }
+
+func (e *RequestError) Error() string { return e.Err.Error() }
+
+// Unwrap returns what is wrong with the request.
+func (e *RequestError) Unwrap() error { return e.Err }
 
 // ProtocolError says what is wrong with a backend's answer.
 type ProtocolError struct{ Reason string }

@@ -185,7 +185,7 @@ func appendBody(out []byte, req *http.Request) ([]byte, error) {
 	out = append(out, make([]byte, req.ContentLength)...)
 	_, err := io.ReadFull(req.Body, out[begin:])
 	if err != nil {
-		err = fmt.Errorf("reading the request's body of %d bytes: %w", req.ContentLength, err)
+		err = &RequestError{fmt.Errorf("reading the request's body of %d bytes: %w", req.ContentLength, err)}
 	}
 	closeBody(req)
 	return out, err

@@ -103,7 +103,7 @@ func (u *upload) run() {
 	defer close(u.done)
 	if err := u.copy(); err != nil {
 		u.mu.Lock()
-		u.failed = err
+		u.failed = &RequestError{err}
 		u.mu.Unlock()
 		u.x.conn.abort()
 	}

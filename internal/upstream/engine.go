@@ -21,6 +21,16 @@ const (
 // Engines are the valid values of Settings.Engine.
 func Engines() []string { return []string{EngineLoom, EngineStock} }
 
+// RequestError says that the request is at fault, and not the endpoint. Bodies return it from Read when they fail, so that it
+// is known whichever engine reads them.
+type RequestError = http1.RequestError
+
+// IsRequestError reports whether the request is at fault.
+func IsRequestError(err error) bool {
+	_, ok := errors.AsType[*RequestError](err)
+	return ok
+}
+
 // errHTTP2 says that TLS has agreed on HTTP/2, which the own client does not speak.
 var errHTTP2 = errors.New("the backend speaks HTTP/2")
 

@@ -63,7 +63,7 @@ func (a *attempt) settle(res *http.Response, err error) {
 // judge tells the breaker and the ejection.
 func (a *attempt) judge(res *http.Response, err error, now time.Time) {
 	u, e := a.upstream, a.endpoint
-	if err != nil && a.abandoned() {
+	if err != nil && (a.abandoned() || IsRequestError(err)) {
 		if u.settings.Breaker != nil {
 			e.breaker.Done(a.permit, circuit.Ignored, &u.settings.Breaker.Settings, time.Now)
 		}

@@ -5,6 +5,8 @@ import (
 	"maps"
 	"net/http"
 	"sync/atomic"
+
+	"github.com/loom-gateway/loom/internal/upstream"
 )
 
 // sentBody is the request's body as the transport gets it. It reads through what reverse_proxy put around the body,
@@ -54,7 +56,15 @@ func (b *forwardedBody) Read(data []byte) (int, error) {
 		b.ended = true
 		maps.Copy(b.trailer, b.client.Trailer)
 	}
-	return n, err
+	return n, blamed(err)
+}
+
+// blamed says of a body's error that it is the client's, or that of a plugin in front of the proxy, and not the backend's.
+func blamed(err error) error {
+	if err == nil || err == io.EOF { //nolint:errorlint // Read returns it as it is
+		return err
+	}
+	return &upstream.RequestError{Err: err}
 }
 
 // Close keeps a body open of which nothing was read, as sentBody does.
@@ -68,7 +78,8 @@ func (b *forwardedBody) Close() error {
 // Read notes that the body cannot be sent again.
 func (b *sentBody) Read(data []byte) (int, error) {
 	b.touched.Store(true)
-	return b.Reader.Read(data)
+	n, err := b.Reader.Read(data)
+	return n, blamed(err)
 }
 
 // Close keeps a body open of which nothing was read: the connection could not be made, and another endpoint gets it.

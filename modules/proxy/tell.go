@@ -66,7 +66,7 @@ func (p *pass) tellFailure(err error) error {
 		}
 	case status.StatusCode == http.StatusGatewayTimeout:
 		failure = filterstate.Failure{Flags: filterstate.UpstreamRequestTimeout, Details: "upstream_response_timeout"}
-	case status.StatusCode == 0: // the client has given up
+	case status.StatusCode == 0, upstream.IsRequestError(err): // the client has given up, or has sent what is no request
 		return err
 	}
 	p.state.Fail(failure)

@@ -75,10 +75,26 @@ func (p *pass) withStatus(err error) error {
 	if errors.Is(err, upstream.ErrNoEndpoint) {
 		return caddyhttp.Error(http.StatusServiceUnavailable, err)
 	}
-	if slow, ok := errors.AsType[net.Error](err); ok && slow.Timeout() {
+	slow, ok := errors.AsType[net.Error](err)
+	timeout := ok && slow.Timeout()
+	switch {
+	case upstream.IsRequestError(err):
+		return caddyhttp.Error(statusOfRequest(err, timeout), err)
+	case timeout:
 		return caddyhttp.Error(http.StatusGatewayTimeout, err)
 	}
 	return caddyhttp.Error(http.StatusBadGateway, err)
+}
+
+// statusOfRequest is for a request that is at fault.
+func statusOfRequest(err error, timeout bool) int {
+	if _, large := errors.AsType[*http.MaxBytesError](err); large {
+		return http.StatusRequestEntityTooLarge
+	}
+	if timeout {
+		return http.StatusRequestTimeout
+	}
+	return http.StatusBadRequest
 }
 
 // Interface guard
