@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"sync/atomic"
 
+	"github.com/loom-gateway/loom/internal/forwarded"
 	"github.com/loom-gateway/loom/internal/upstream"
 )
 
@@ -15,13 +16,14 @@ import (
 type sentBody struct {
 	io.Reader
 	client  io.Closer
+	trailer http.Header // nil without any
 	touched atomic.Bool
 }
 
 // sendBody prepares the body of one try.
 func (p *pass) sendBody(req *http.Request) {
 	if req.Body != nil && req.Body != http.NoBody && p.body != nil {
-		req.Body = &sentBody{Reader: req.Body, client: p.body}
+		req.Body = &sentBody{Reader: req.Body, client: p.body, trailer: req.Trailer}
 	}
 }
 
@@ -55,6 +57,7 @@ func (b *forwardedBody) Read(data []byte) (int, error) {
 	if err == io.EOF && !b.ended {
 		b.ended = true
 		maps.Copy(b.trailer, b.client.Trailer)
+		forwarded.Drop(b.trailer)
 	}
 	return n, blamed(err)
 }
@@ -79,6 +82,9 @@ func (b *forwardedBody) Close() error {
 func (b *sentBody) Read(data []byte) (int, error) {
 	b.touched.Store(true)
 	n, err := b.Reader.Read(data)
+	if err == io.EOF {
+		forwarded.Drop(b.trailer)
+	}
 	return n, blamed(err)
 }
 

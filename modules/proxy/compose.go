@@ -12,6 +12,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 	"go.uber.org/zap"
 
+	"github.com/loom-gateway/loom/internal/forwarded"
 	"github.com/loom-gateway/loom/internal/upstream"
 )
 
@@ -35,7 +36,7 @@ func newShared(ctx caddy.Context, u *upstream.Upstream) (*sharedProxy, error) {
 // composed has Caddy's reverse_proxy do it. The transport finds the pass in the request's context.
 func (h *Handler) composed(p *pass, w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	for name := range r.Header {
-		if isAlias(name) {
+		if forwarded.IsAlias(name) {
 			delete(r.Header, name)
 		}
 	}

@@ -11,6 +11,8 @@ import (
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"golang.org/x/net/http/httpguts"
+
+	"github.com/loom-gateway/loom/internal/forwarded"
 )
 
 // forward makes the request to the backend. Values are shared with the client's request, which nobody changes; lists are
@@ -33,7 +35,7 @@ func (p *pass) forward(r *http.Request) (*http.Request, error) {
 func forwardedHeader(r *http.Request) http.Header {
 	header := make(http.Header, len(r.Header)+len(identity)+1)
 	for name, values := range r.Header {
-		if !isHopByHop(name) && !isAlias(name) {
+		if !isHopByHop(name) && !forwarded.IsAlias(name) {
 			header[name] = values
 		}
 	}
@@ -84,20 +86,6 @@ func isHopByHop(name string) bool {
 
 // identity are the fields by which the gateway tells a backend of the client.
 var identity = [...]string{"X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto"} //nolint:gochecknoglobals // constant
-
-// isAlias reports whether a name is one of identity to a backend that takes hyphens, underscores and dots for the same.
-func isAlias(name string) bool {
-	if len(name) < len(identity[0]) || !strings.ContainsAny(name, "_.") {
-		return false
-	}
-	plain := strings.NewReplacer("_", "-", ".", "-").Replace(name)
-	for _, known := range identity {
-		if strings.EqualFold(plain, known) {
-			return true
-		}
-	}
-	return false
-}
 
 // setIdentity says who the client is. What it says itself counts only behind a proxy that is trusted.
 func setIdentity(header http.Header, r *http.Request) {
@@ -174,7 +162,9 @@ func (p *pass) forwardBody(req, r *http.Request) error {
 	}
 	body := &forwardedBody{client: r, trailer: http.Header{}}
 	for name := range r.Trailer {
-		body.trailer[name] = nil
+		if !forwarded.Is(name) {
+			body.trailer[name] = nil
+		}
 	}
 	req.Body, req.Trailer = body, body.trailer
 	if len(body.trailer) > 0 {

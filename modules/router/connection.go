@@ -4,7 +4,19 @@ import (
 	"net/http"
 	"net/textproto"
 	"strings"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/loom-gateway/loom/internal/forwarded"
 )
+
+// dropForwarded removes what a client says in the name of a proxy, unless it is one that Caddy's trusted_proxies names. Plugins must
+// not see it either; what they and other handlers of the route set, stays.
+func dropForwarded(r *http.Request) {
+	if trusted, _ := caddyhttp.GetVar(r.Context(), caddyhttp.TrustedProxyVarKey).(bool); !trusted {
+		forwarded.Drop(r.Header)
+	}
+}
 
 // dropNamed removes the fields that the client's Connection header names, and the names. They were meant for the gateway. Here,
 // before any plugin, it is still the client's fields that go: later a client could have the gateway take away what a plugin has set.

@@ -143,6 +143,7 @@ func (h *Handler) choose(run *run, w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	dropNamed(r.Header)
+	dropForwarded(r)
 	request := pathtree.Request{Host: r.Host, Path: r.URL.EscapedPath(), Method: r.Method, RawQuery: r.URL.RawQuery, Header: r.Header}
 	switch m := &run.match; h.find(&request, run) {
 	case pathtree.Found:
