@@ -53,6 +53,7 @@ type Listener struct {
 	TLS      *TLS   `yaml:"tls" doc:"Certificates; for https and grpc."`
 	Handover *bool  `yaml:"handover" doc:"Reloads keep the listening socket and HTTP/1.1 connections that are idle. Default: true."`
 
+	MaxHeaderSize  Size       `yaml:"max_header_size" doc:"Largest head of a request, such as 64KiB; a larger one is answered with 431. From 4KiB to 16MiB. Default: 16KiB."`
 	TrustedProxies StringList `yaml:"trusted_proxies" doc:"Addresses or ranges (10.0.0.0/8) of proxies in front, whose X-Forwarded-For and request id count. Default: none."`
 }
 

@@ -33,7 +33,7 @@ func itoa(n int) string { return strconv.Itoa(n) }
 
 // server makes a listener. Plaintext servers switch automatic HTTPS off: a host matcher would turn TLS on for them.
 func (c *converter) server(l *Listener) *caddyhttp.Server {
-	s := &caddyhttp.Server{Protocols: protocols(l)}
+	s := &caddyhttp.Server{Protocols: protocols(l), MaxHeaderBytes: int(l.MaxHeaderSize)}
 	c.listen(s, l.Address, isOn(l.Handover))
 	if l.Protocol == "grpc" {
 		s.ReadIdleTimeout = -1 // the default of 60s would cut streams whose client is quiet

@@ -29,6 +29,9 @@ func (v *validator) listeners() {
 			v.address(l.Address, l.Pos.key("address"), true)
 			v.unique("address", addresses, everyHost(l.Address), l.Pos.key("address"))
 		}
+		if size := l.MaxHeaderSize; size != 0 && (size < 4<<10 || size > 16<<20) {
+			v.errorf(l.Pos.key("max_header_size"), "%d bytes are no size for a head: write one from 4KiB to 16MiB", size)
+		}
 		v.listenerTLS(l)
 		for _, r := range l.TrustedProxies {
 			v.ipRange(r, l.Pos.key("trusted_proxies"))

@@ -40,6 +40,7 @@ func (h *Handler) composed(p *pass, w http.ResponseWriter, r *http.Request, next
 			delete(r.Header, name)
 		}
 	}
+	forwarded.Drop(r.Trailer)
 	p.ctx = context.WithValue(p.ctx, passKey{}, p)
 	return h.shared.ServeHTTP(w, r.WithContext(p.ctx), next)
 }
