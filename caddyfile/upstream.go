@@ -1,6 +1,7 @@
 package caddyfile
 
 import (
+	"errors"
 	"strconv"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
@@ -12,7 +13,12 @@ import (
 //
 //	upstream <name> [<address>...] {
 //		to <address>...
-//		to <address> weight <number>
+//		to <address> [weight <number>] [resolve a|srv]
+//		dns {
+//			resolvers <ip[:port]>...
+//			interval  <duration>
+//			timeout   <duration>
+//		}
 //		load_balancer round_robin|weighted|least_conn|random|p2c|ewma|consistent_hash
 //		hash {
 //			header         <name>
@@ -105,6 +111,7 @@ func upstreamBlock(name string, u *gateway.Upstream) *block {
 		words: map[string]reader{
 			"to":              func(d *caddyfile.Dispenser) error { return readEndpoints(d, u) },
 			"load_balancer":   text(&u.LoadBalancer),
+			"dns":             func(d *caddyfile.Dispenser) error { return readDNS(d, u) },
 			"hash":            func(d *caddyfile.Dispenser) error { return readHash(d, u) },
 			"protocol":        text(&u.Protocol),
 			"tls":             func(d *caddyfile.Dispenser) error { return readUpstreamTLS(d, u) },
@@ -120,26 +127,56 @@ func upstreamBlock(name string, u *gateway.Upstream) *block {
 	}
 }
 
-// readEndpoints reads addresses, or one address with its weight.
+// readEndpoints reads addresses, or one address with what is said of it.
 func readEndpoints(d *caddyfile.Dispenser, u *gateway.Upstream) error {
-	args, weight := d.RemainingArgs(), 0
-	if len(args) == 3 && args[1] == "weight" {
-		var err error
-		if weight, err = strconv.Atoi(args[2]); err != nil || weight < 1 {
-			return d.Errf("weight takes a whole number from 1 up, not %q", args[2])
-		}
-		args = args[:1]
-	}
+	args := d.RemainingArgs()
 	if len(args) == 0 {
 		return d.Errf("to needs an address, such as `to localhost:3000`")
 	}
+	if len(args) >= 3 && (args[1] == "weight" || args[1] == "resolve") {
+		endpoint, err := readEndpoint(d, args)
+		u.Endpoints = append(u.Endpoints, endpoint)
+		return errors.Join(err, noBlock(d, "to"))
+	}
 	for _, address := range args {
-		if address == "weight" {
-			return d.Errf("a weight belongs to one address: `to <address> weight <number>`")
+		if address == "weight" || address == "resolve" {
+			return d.Errf("a %s belongs to one address: `to <address> [weight <number>] [resolve a|srv]`", address)
 		}
-		u.Endpoints = append(u.Endpoints, gateway.Endpoint{Address: address, Weight: weight})
+		u.Endpoints = append(u.Endpoints, gateway.Endpoint{Address: address})
 	}
 	return noBlock(d, "to")
+}
+
+func readEndpoint(d *caddyfile.Dispenser, args []string) (e gateway.Endpoint, err error) {
+	e.Address = args[0]
+	for words := args[1:]; len(words) > 0; words = words[2:] {
+		switch {
+		case len(words) == 1:
+			return e, d.Errf("%s needs a value", words[0])
+		case words[0] == "weight":
+			if e.Weight, err = strconv.Atoi(words[1]); err != nil || e.Weight < 1 {
+				return e, d.Errf("weight takes a whole number from 1 up, not %q", words[1])
+			}
+		case words[0] == "resolve":
+			e.Resolve = words[1]
+		default:
+			return e, d.Errf("to takes weight and resolve behind an address, not %q", words[0])
+		}
+	}
+	return e, nil
+}
+
+func readDNS(d *caddyfile.Dispenser, u *gateway.Upstream) error {
+	if d.NextArg() {
+		return d.Errf("dns takes no value, only a block")
+	}
+	u.DNS = &gateway.UpstreamDNS{}
+	b := block{owner: "dns", words: map[string]reader{
+		"resolvers": list(&u.DNS.Resolvers),
+		"interval":  duration(&u.DNS.Interval),
+		"timeout":   duration(&u.DNS.Timeout),
+	}}
+	return b.read(d)
 }
 
 func readHash(d *caddyfile.Dispenser, u *gateway.Upstream) error {

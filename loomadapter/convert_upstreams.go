@@ -9,11 +9,14 @@ import (
 func convertUpstream(u *Upstream) *gateway.Upstream {
 	out := &gateway.Upstream{LoadBalancer: u.LoadBalancer, Protocol: u.Protocol}
 	for _, e := range u.Endpoints {
-		endpoint := gateway.Endpoint{Address: e.Address}
+		endpoint := gateway.Endpoint{Address: e.Address, Resolve: e.Resolve}
 		if e.Weight != nil {
 			endpoint.Weight = *e.Weight
 		}
 		out.Endpoints = append(out.Endpoints, endpoint)
+	}
+	if d := u.DNS; d != nil {
+		out.DNS = &gateway.UpstreamDNS{Resolvers: d.Resolvers, Interval: caddy.Duration(d.Interval), Timeout: caddy.Duration(d.Timeout)}
 	}
 	if h := u.Hash; h != nil {
 		out.Hash = &gateway.UpstreamHash{Header: h.Header, Cookie: h.Cookie, ClientIP: h.ClientIP, BalanceFactor: h.BalanceFactor}

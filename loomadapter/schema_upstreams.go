@@ -4,8 +4,9 @@ package loomadapter
 type Upstream struct {
 	Pos            Pos             `yaml:"-"`
 	Name           string          `yaml:"name" doc:"Name of the upstream; unique. Required."`
-	Endpoints      []Endpoint      `yaml:"endpoints" doc:"Backends: host:port, or {address, weight}. At least one."`
+	Endpoints      []Endpoint      `yaml:"endpoints" doc:"Backends: host:port, or {address, weight, resolve}. At least one."`
 	LoadBalancer   string          `yaml:"load_balancer" enum:"round_robin,weighted,least_conn,random,p2c,ewma,consistent_hash" doc:"How the endpoint is picked; weights count. Default: round_robin."`
+	DNS            *DNS            `yaml:"dns" doc:"How names are looked up, for endpoints with resolve."`
 	Hash           *Hash           `yaml:"hash" doc:"What consistent_hash looks at; with it only."`
 	Protocol       string          `yaml:"protocol" enum:"http,https,h2c,grpc" doc:"Protocol to the backends. Default: http."`
 	TLS            *UpstreamTLS    `yaml:"tls" doc:"TLS to the backends; with protocol https."`
@@ -22,7 +23,16 @@ type Upstream struct {
 type Endpoint struct {
 	Pos     Pos    `yaml:"-"`
 	Address string `yaml:"address" doc:"host:port, [ipv6]:port or unix//path. Required."`
-	Weight  *int   `yaml:"weight" doc:"Share of the traffic. Default: 1."`
+	Weight  *int   `yaml:"weight" doc:"Share of the traffic, of each address behind a name. Default: 1."`
+	Resolve string `yaml:"resolve" enum:"a,srv" doc:"Looks the name up again and again; each address behind it is a backend. srv takes a name without a port. Default: the name is one backend."`
+}
+
+// DNS is how names are looked up.
+type DNS struct {
+	Pos       Pos        `yaml:"-"`
+	Resolvers StringList `yaml:"resolvers" doc:"DNS servers as ip or ip:port. Default: what the system asks."`
+	Interval  Duration   `yaml:"interval" doc:"Time between lookups. Default: as long as the answer holds, 1s to 5m; 30s without resolvers."`
+	Timeout   Duration   `yaml:"timeout" doc:"Longest lookup, and longest that requests wait for the first. Default: 5s."`
 }
 
 // Hash is what consistent_hash looks at.

@@ -1,10 +1,14 @@
 package loomadapter
 
 import (
+	"net"
+	"net/netip"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/loom-gateway/loom/internal/balance"
+	"github.com/loom-gateway/loom/internal/discovery"
 	"github.com/loom-gateway/loom/internal/health"
 	"github.com/loom-gateway/loom/plugins"
 )
@@ -26,6 +30,7 @@ func (v *validator) upstreams() {
 		v.hash(u)
 		v.thresholds(u)
 		v.connectionPool(u)
+		v.dns(u)
 	}
 }
 
@@ -62,12 +67,48 @@ func (v *validator) endpoints(u *Upstream) {
 				v.errorf(e.Pos, "%q: write %q and protocol: %s", e.Address, rest, scheme)
 				continue
 			}
-			v.address(e.Address, e.Pos, false)
+			if !v.resolve(u, e) {
+				v.address(e.Address, e.Pos, false)
+			}
 			v.unique("endpoint", seen, e.Address, e.Pos)
 		}
 		if w := e.Weight; w != nil && (*w < 1 || *w > 10_000) {
 			v.errorf(e.Pos.key("weight"), "%d: write a weight from 1 to 10000, or remove the endpoint", *w)
 		}
+	}
+}
+
+// resolve checks an endpoint that stands for others, and reports whether its address is a name without a port.
+func (v *validator) resolve(u *Upstream, e Endpoint) bool {
+	if e.Resolve == "" || strings.Contains(e.Address, "{env.") {
+		return false
+	}
+	host, _, err := net.SplitHostPort(e.Address)
+	if err != nil {
+		host = e.Address
+	}
+	srv := e.Resolve == discovery.Services
+	_, literal := netip.ParseAddr(host)
+	switch {
+	case literal == nil || strings.HasPrefix(host, "unix/"):
+		v.errorf(e.Pos, "%q is no name to look up: remove resolve", e.Address)
+	case srv && err == nil:
+		v.errorf(e.Pos, "%q: SRV records have ports of their own: write a name such as _http._tcp.%s", e.Address, host)
+	case srv && u.Protocol == "https" && (u.TLS == nil || u.TLS.ServerName == "" && !u.TLS.InsecureSkipVerify):
+		v.errorf(e.Pos, "resolve: srv with protocol: https needs tls.server_name, since an answer of DNS must not say whom to trust")
+	}
+	return srv
+}
+
+func (v *validator) dns(u *Upstream) {
+	if u.DNS == nil {
+		return
+	}
+	if !slices.ContainsFunc(u.Endpoints, func(e Endpoint) bool { return e.Resolve != "" }) {
+		v.errorf(u.Pos.key("dns"), "dns needs an endpoint with resolve: a or resolve: srv")
+	}
+	if _, err := discovery.Servers(u.DNS.Resolvers); err != nil {
+		v.errorf(u.DNS.Pos.key("resolvers"), "%v", err)
 	}
 }
 

@@ -15,7 +15,7 @@ type Address struct {
 	Network string
 	// Dial is what the network's dialer takes: host:port, or the path of the socket.
 	Dial string
-	// Host and Port are the parts of a tcp address, the host without brackets.
+	// Host and Port are the parts of a tcp address, the host without brackets: the name, where Dial is an address behind it.
 	Host, Port string
 }
 
@@ -74,5 +74,5 @@ func (a Address) authority() string {
 	if a.Network == "unix" {
 		return "localhost"
 	}
-	return a.Dial
+	return net.JoinHostPort(a.Host, a.Port)
 }

@@ -130,6 +130,11 @@ func (u *Upstream) unavailable() error {
 			reasons = append(reasons, fmt.Sprintf("%d of %d %s", r.n, len(endpoints), r.text))
 		}
 	}
+	if u.names != nil {
+		if err := u.names.unknown(); err != nil && len(endpoints) == 0 {
+			return fmt.Errorf("upstream %q: %w: %w", u.settings.Name, ErrNoEndpoint, err)
+		}
+	}
 	if len(reasons) == 0 {
 		return fmt.Errorf("upstream %q: %w", u.settings.Name, ErrNoEndpoint)
 	}

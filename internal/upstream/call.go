@@ -69,6 +69,12 @@ func (c *Call) RoundTrip(req *http.Request) (res *http.Response, err error) {
 // try uses an endpoint, and the next one as long as no connection can be made.
 func (c *Call) try(ctx context.Context, use func(*Endpoint) (*http.Response, error)) error {
 	var last error
+	if len(c.set.endpoints) == 0 && c.upstream.names != nil {
+		c.upstream.await(ctx)
+		if c.set = c.upstream.set(); ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+	}
 	for more := c.pick(); more; more = c.pickAnother() {
 		if err := c.admit(ctx); errors.Is(err, queue.ErrFull) {
 			last = err

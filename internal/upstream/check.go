@@ -4,9 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"net/netip"
 	"strings"
 
 	"github.com/loom-gateway/loom/internal/balance"
+	"github.com/loom-gateway/loom/internal/discovery"
 	"github.com/loom-gateway/loom/internal/health"
 	"github.com/loom-gateway/loom/internal/nearest"
 )
@@ -33,15 +35,57 @@ func (s Settings) check() error {
 	}
 	seen := make(map[string]bool, len(s.Endpoints))
 	for _, e := range s.Endpoints {
+		if err := s.checkResolve(e); err != nil {
+			return err
+		}
 		if seen[e.Address] {
 			return fmt.Errorf("endpoint %q is listed twice: give it a weight instead", e.Address)
 		}
 		seen[e.Address] = true
 	}
-	if err := s.Pool.check(s.Protocol); err != nil {
+	if err := errors.Join(s.Pool.check(s.Protocol), s.DNS.check()); err != nil {
 		return err
 	}
 	return errors.Join(s.checkBreaker(), s.checkHealth(), s.checkPassive(), s.checkBudget())
+}
+
+// checkResolve wants a name where one is looked up, and a name in the config for what certificates have to say.
+func (s Settings) checkResolve(e EndpointSettings) error {
+	if e.Resolve == "" {
+		return nil
+	}
+	if err := oneOf("resolve", e.Resolve, discovery.Types()); err != nil {
+		return fmt.Errorf("endpoint %q: %w", e.Address, err)
+	}
+	host := e.Address
+	if e.Resolve == discovery.Addresses {
+		address, err := ParseAddress(e.Address)
+		if err != nil {
+			return err
+		}
+		host = address.Host
+	}
+	if _, err := netip.ParseAddr(host); err == nil || host == "" {
+		return fmt.Errorf("endpoint %q: resolve needs a name to look up", e.Address)
+	}
+	if err := checkHost(host); err != nil {
+		return fmt.Errorf("endpoint %q: %w (resolve srv takes a name without a port, such as _http._tcp.example.com)", e.Address, err)
+	}
+	if e.Resolve == discovery.Services && s.Protocol == HTTPS && s.TLS.ServerName == "" && !s.TLS.InsecureSkipVerify {
+		return fmt.Errorf("endpoint %q: resolve srv with the protocol https needs tls server_name: an answer of DNS must not say whom to trust", e.Address)
+	}
+	return nil
+}
+
+// check wants times that can be, and servers that can be asked.
+func (d DNS) check() error {
+	if d.Interval < 0 || d.Timeout < 0 {
+		return errors.New("dns: durations must not be negative")
+	}
+	if _, err := discovery.Servers(d.Resolvers); err != nil {
+		return fmt.Errorf("dns: %w", err)
+	}
+	return nil
 }
 
 func (s Settings) checkBreaker() error {

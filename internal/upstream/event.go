@@ -20,6 +20,10 @@ const (
 	Ejected         Kind = "endpoint_ejected"
 	Panic           Kind = "panic"      // too few endpoints are well: all get traffic
 	PanicOver       Kind = "panic_over" // enough are well again
+
+	EndpointsChanged Kind = "endpoints_changed" // by what is behind a name
+	LookupFailed     Kind = "lookup_failed"     // of a name: the endpoints stay
+	LookupRecovered  Kind = "lookup_recovered"
 )
 
 // Event is a change that people may want to know.
@@ -28,7 +32,7 @@ type Event struct {
 	Upstream string
 	// Endpoint by its name; empty for those of the whole upstream.
 	Endpoint string
-	// Reason is the last failure, or how many endpoints are well.
+	// Reason is the last failure, how many endpoints are well, or which there are.
 	Reason string
 	// For how long an endpoint is ejected, or its breaker open; 0 for other kinds.
 	For time.Duration

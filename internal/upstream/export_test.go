@@ -39,3 +39,8 @@ func Fail(u *Upstream, name string) {
 
 // Replace makes these the endpoints.
 func Replace(u *Upstream, list []EndpointSettings) error { return u.replace(list) }
+
+// NextLookup is when a name is looked up again.
+func NextLookup(failures int, interval, ttl time.Duration) time.Duration {
+	return (&name{lookups: &lookups{failures: failures}}).again(interval, ttl)
+}

@@ -1,6 +1,7 @@
 package upstream
 
 import (
+	"fmt"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -23,6 +24,7 @@ type Memory struct {
 type record struct {
 	users     int
 	endpoints map[string]*state // by address
+	names     map[string]*lookups
 	durations histogram
 	retries   retryRecord
 }
@@ -56,11 +58,25 @@ func (m *Memory) join(u *Upstream) {
 	}
 	r := m.upstreams[u.settings.Name]
 	if r == nil {
-		r = &record{endpoints: map[string]*state{}}
+		r = &record{endpoints: map[string]*state{}, names: map[string]*lookups{}}
 		m.upstreams[u.settings.Name] = r
 	}
 	r.users++
 	u.record = r
+	if u.names != nil {
+		r.know(u.names)
+	}
+}
+
+// know gives names what is known about them.
+func (r *record) know(n *names) {
+	for _, name := range n.list {
+		key := fmt.Sprint(name.query, n.settings.Resolvers)
+		if r.names[key] == nil {
+			r.names[key] = new(lookups)
+		}
+		name.lookups = r.names[key]
+	}
 }
 
 // part gives the record back. An upstream that nobody has any more is forgotten.

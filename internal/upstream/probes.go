@@ -8,8 +8,10 @@ import (
 	"github.com/loom-gateway/loom/internal/health"
 )
 
-// Start begins the probes. It may be called again: an upstream is started once. Close ends the probes.
+// Start begins the probes, and looks up the names of endpoints. It may be called again: an upstream is started once. Close ends
+// both.
 func (u *Upstream) Start() {
+	u.follow()
 	u.changing.Lock()
 	defer u.changing.Unlock()
 	if u.started {

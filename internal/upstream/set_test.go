@@ -17,24 +17,26 @@ import (
 // counted is a backend that knows its open connections.
 type counted struct {
 	*httptest.Server
-	open atomic.Int64
+	open, seen atomic.Int64
 }
 
 func newCounted(t *testing.T) *counted {
 	t.Helper()
 	c := &counted{}
 	c.Server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(200) }))
-	c.Config.ConnState = func(_ net.Conn, state http.ConnState) {
-		switch state {
-		case http.StateNew:
-			c.open.Add(1)
-		case http.StateClosed:
-			c.open.Add(-1)
-		}
-	}
+	c.Config.ConnState = c.count
 	c.Start()
 	t.Cleanup(c.Close)
 	return c
+}
+
+func (c *counted) count(_ net.Conn, state http.ConnState) {
+	switch state {
+	case http.StateNew:
+		c.open.Add(1)
+	case http.StateClosed, http.StateHijacked:
+		c.open.Add(-1)
+	}
 }
 
 func weighted(weight int, addresses ...string) []upstream.EndpointSettings {

@@ -40,6 +40,8 @@ type Settings struct {
 	Protocol string
 	// TLS for the protocol https. Default: the system's roots, server name from the endpoint.
 	TLS TLS
+	// DNS is how names are looked up, for endpoints with Resolve. Default: see each field.
+	DNS DNS
 	// Pool bounds the connections. Default: see each field.
 	Pool Pool
 	// Engine carries HTTP/1.1, one of Engines. Default: loom, and stock where http1.Supported is false.
@@ -79,11 +81,22 @@ type Passive struct {
 type EndpointSettings struct {
 	// Address as ParseAddress reads it.
 	Address string
-	// Weight is the share of the endpoint. Default: 1.
+	// Weight is the share of the endpoint, and of each address behind a name. Default: 1.
 	Weight int
+	// Resolve has the name looked up, and each address behind it be an endpoint, by one of discovery.Types; for srv the
+	// address is a name without a port. Default: empty, the address is one endpoint.
+	Resolve string
+
+	host string // whose address it is; empty: what Address says
 }
 
-func (s EndpointSettings) address() (Address, error) { return ParseAddress(s.Address) }
+func (s EndpointSettings) address() (Address, error) {
+	address, err := ParseAddress(s.Address)
+	if s.host != "" {
+		address.Host = s.host
+	}
+	return address, err
+}
 
 // Pool bounds the connections of an upstream.
 type Pool struct {
@@ -119,6 +132,7 @@ func (s Settings) withDefaults() Settings {
 	s.Protocol = orDefault(s.Protocol, HTTP)
 	s.Engine = orDefault(s.Engine, defaultEngine())
 	s.MaxResponseHeader = orDefault(s.MaxResponseHeader, DefaultMaxResponseHeader)
+	s.DNS.Timeout = orDefault(s.DNS.Timeout, DefaultDNSTimeout)
 	s.Pool.withDefaults()
 	s.resilience()
 	s.Endpoints = slices.Clone(s.Endpoints)

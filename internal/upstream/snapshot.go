@@ -19,6 +19,8 @@ type Snapshot struct {
 	// Panic: too few endpoints are well, so that all get traffic.
 	Panic     bool               `json:"panic,omitempty"`
 	Endpoints []EndpointSnapshot `json:"endpoints"`
+	// Names that were looked up to find endpoints.
+	Names []NameSnapshot `json:"names,omitempty"`
 
 	// Durations until responses began, for metrics.
 	Durations Durations `json:"-"`
@@ -64,6 +66,30 @@ type EndpointSnapshot struct {
 	Results [6]uint64 `json:"-"`
 }
 
+// NameSnapshot is what is known about a name at one moment.
+type NameSnapshot struct {
+	Name string `json:"name"`
+	// Type is a or srv.
+	Type string `json:"type"`
+	// Addresses behind it.
+	Addresses int `json:"addresses"`
+	// Lookups that were answered, and Failures that were not, or by nothing.
+	Lookups  uint64 `json:"lookups"`
+	Failures uint64 `json:"failures"`
+	// LastError of the last lookup; empty when it did well.
+	LastError string     `json:"last_error,omitempty"`
+	LastAt    *time.Time `json:"last_lookup_at,omitempty"`
+}
+
+func (n *name) snapshot() NameSnapshot {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return NameSnapshot{
+		Name: n.Address, Type: n.Resolve, Addresses: len(n.targets), Failures: n.count[0], Lookups: n.count[1],
+		LastError: n.lastFailure, LastAt: orNone(n.lastAt),
+	}
+}
+
 // Connections to an endpoint.
 type Connections struct {
 	Active int64 `json:"active"`
@@ -86,6 +112,11 @@ func (u *Upstream) Snapshot() Snapshot {
 		RetriesRefused: u.record.retries.refused.Load(),
 
 		Endpoints: make([]EndpointSnapshot, 0, len(set.endpoints)),
+	}
+	if u.names != nil {
+		for _, n := range u.names.list {
+			s.Names = append(s.Names, n.snapshot())
+		}
 	}
 	for i, e := range set.endpoints {
 		endpoint := u.snapshotOf(e, time.Now())

@@ -14,6 +14,7 @@ type Upstream struct {
 	settings  Settings
 	tls       *tls.Config // nil without TLS
 	now       atomic.Pointer[set]
+	names     *names // nil when no endpoint stands for others
 	available availability
 	memory    *Memory
 	record    *record
@@ -49,8 +50,15 @@ func (m *Memory) New(s Settings) (*Upstream, error) {
 		return nil, err
 	}
 	u.probing, u.stopProbing = context.WithCancel(context.Background())
+	if u.names, err = u.newNames(); err == nil && u.names != nil {
+		err = u.rehearse()
+	}
+	if err != nil {
+		u.stopProbing()
+		return nil, err
+	}
 	m.join(u)
-	if err := u.replace(s.Endpoints); err != nil {
+	if err := u.begin(); err != nil {
 		u.Close()
 		return nil, err
 	}

@@ -12,6 +12,9 @@ type Upstream struct {
 	// that is expected to answer first) or `consistent_hash`. Default: `round_robin`.
 	LoadBalancer string `json:"load_balancer,omitempty"`
 
+	// DNS is how the names of endpoints with `resolve` are looked up. Default: see each field.
+	DNS *UpstreamDNS `json:"dns,omitempty"`
+
 	// Hash is what `consistent_hash` looks at. Required for it, and for no other.
 	Hash *UpstreamHash `json:"hash,omitempty"`
 
@@ -48,11 +51,32 @@ type Upstream struct {
 
 // Endpoint is one backend.
 type Endpoint struct {
-	// Address as host:port, [ipv6]:port or unix//path. Required.
+	// Address as host:port, [ipv6]:port or unix//path; a name without a port with resolve `srv`. Required.
 	Address string `json:"address"`
 
-	// Weight is the endpoint's share. Default: 1.
+	// Weight is the endpoint's share, and that of each address behind a name. With `srv` the weights of the records are
+	// multiplied by it. Default: 1.
 	Weight int `json:"weight,omitempty"`
+
+	// Resolve has the name looked up in DNS, again and again, and each address behind it be an endpoint: `a` (A and AAAA
+	// records), or `srv` (the SRV records of the lowest priority, with their ports and weights). Default: empty, a name is one
+	// endpoint, and the system looks it up for each new connection.
+	Resolve string `json:"resolve,omitempty"`
+}
+
+// UpstreamDNS is how names are looked up, for endpoints with `resolve`. A lookup that fails, or finds nothing, leaves the endpoints
+// as they are.
+type UpstreamDNS struct {
+	// Resolvers are DNS servers to ask, as ip or ip:port, the next one when one does not answer. They take names as they are.
+	// Default: what the system asks, with /etc/hosts and its search domains.
+	Resolvers []string `json:"resolvers,omitempty"`
+
+	// Interval between two lookups. Default: as long as the answer holds, within 1s and 5m; 30s without resolvers, since the
+	// system does not tell.
+	Interval caddy.Duration `json:"interval,omitempty"`
+
+	// Timeout of a lookup, and the longest that requests wait for the first one. Default: 5s.
+	Timeout caddy.Duration `json:"timeout,omitempty"`
 }
 
 // UpstreamHash is what consistent_hash looks at: exactly one of header, cookie and client_ip. Requests without the header

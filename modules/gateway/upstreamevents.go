@@ -61,6 +61,12 @@ func upstreamMessage(k upstream.Kind) (text string, level zapcore.Level) {
 		return "endpoint ejected: requests to it have failed", zapcore.WarnLevel
 	case upstream.Panic:
 		return "too few endpoints are well: all get traffic", zapcore.WarnLevel
+	case upstream.EndpointsChanged:
+		return "endpoints have changed with what is behind a name", zapcore.InfoLevel
+	case upstream.LookupFailed:
+		return "looking up a name failed: the endpoints stay as they are", zapcore.WarnLevel
+	case upstream.LookupRecovered:
+		return "looking up a name works again", zapcore.InfoLevel
 	case upstream.PanicOver:
 		return "enough endpoints are well again", zapcore.InfoLevel
 	}

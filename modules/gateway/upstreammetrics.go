@@ -13,6 +13,7 @@ type upstreamCollector struct {
 	requests, durations *prometheus.Desc
 	connections         *prometheus.Desc
 	refusals            *prometheus.Desc
+	lookups             *prometheus.Desc
 	endpoints           []endpointMetric
 }
 
@@ -33,6 +34,8 @@ func newUpstreamCollector(upstreams *upstreamSet) *upstreamCollector {
 		connections: prometheus.NewDesc("loom_upstream_connections", "Open connections to the endpoint, by state: active or idle.", append(endpoint, "state"), nil),
 		refusals: prometheus.NewDesc("loom_upstream_queue_refusals_total", "Requests that an endpoint at its limit did not get, by the reason: full or timeout.",
 			append(endpoint, "reason"), nil),
+		lookups: prometheus.NewDesc("loom_upstream_dns_lookups_total", "Lookups of a name to find endpoints, by the result: ok or error.",
+			[]string{"upstream", "name", "result"}, nil),
 		endpoints: []endpointMetric{
 			{
 				prometheus.NewDesc("loom_upstream_waiting", "Requests that wait for a place at the endpoint.", endpoint, nil),
@@ -85,6 +88,7 @@ func (c *upstreamCollector) Describe(to chan<- *prometheus.Desc) {
 	to <- c.durations
 	to <- c.connections
 	to <- c.refusals
+	to <- c.lookups
 	for _, m := range c.endpoints {
 		to <- m.desc
 	}
@@ -94,6 +98,10 @@ func (c *upstreamCollector) Describe(to chan<- *prometheus.Desc) {
 func (c *upstreamCollector) Collect(to chan<- prometheus.Metric) {
 	for _, name := range sortedNames(c.upstreams.byName) {
 		s := c.upstreams.byName[name].Snapshot()
+		for _, n := range s.Names {
+			to <- prometheus.MustNewConstMetric(c.lookups, prometheus.CounterValue, float64(n.Lookups), name, n.Name, "ok")
+			to <- prometheus.MustNewConstMetric(c.lookups, prometheus.CounterValue, float64(n.Failures), name, n.Name, "error")
+		}
 		d := s.Durations
 		to <- prometheus.MustNewConstHistogram(c.durations, d.Count, d.Sum.Seconds(), d.UpTo, name)
 		for _, e := range s.Endpoints {

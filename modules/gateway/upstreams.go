@@ -133,7 +133,10 @@ func (a *App) UpstreamSnapshots() []upstream.Snapshot {
 func (u *Upstream) settings(name string) (upstream.Settings, error) {
 	s := upstream.Settings{Name: name, LoadBalancer: u.LoadBalancer, Protocol: u.Protocol}
 	for _, e := range u.Endpoints {
-		s.Endpoints = append(s.Endpoints, upstream.EndpointSettings{Address: e.Address, Weight: e.Weight})
+		s.Endpoints = append(s.Endpoints, upstream.EndpointSettings{Address: e.Address, Weight: e.Weight, Resolve: e.Resolve})
+	}
+	if d := u.DNS; d != nil {
+		s.DNS = upstream.DNS{Resolvers: d.Resolvers, Interval: time.Duration(d.Interval), Timeout: time.Duration(d.Timeout)}
 	}
 	if h := u.Hash; h != nil {
 		s.Hash = upstream.Hash{Header: h.Header, Cookie: h.Cookie, ClientIP: h.ClientIP, BalanceFactor: h.BalanceFactor}
