@@ -24,6 +24,7 @@ import (
 //		node {
 //			...
 //		}
+//		shutdown_delay <duration>
 //		debug {
 //			...
 //		}
@@ -42,10 +43,11 @@ func parseLoom(d *caddyfile.Dispenser, existing any) (any, error) {
 	b := block{
 		owner: "loom",
 		words: map[string]reader{
-			"plugin":   func(d *caddyfile.Dispenser) error { return readPlugin(d, app.Plugins) },
-			"upstream": func(d *caddyfile.Dispenser) error { return readUpstream(d, app.Upstreams) },
-			"node":     func(d *caddyfile.Dispenser) error { return readNode(d, app) },
-			"debug":    func(d *caddyfile.Dispenser) error { return readDebug(d, app) },
+			"plugin":         func(d *caddyfile.Dispenser) error { return readPlugin(d, app.Plugins) },
+			"upstream":       func(d *caddyfile.Dispenser) error { return readUpstream(d, app.Upstreams) },
+			"node":           func(d *caddyfile.Dispenser) error { return readNode(d, app) },
+			"shutdown_delay": duration(&app.ShutdownDelay),
+			"debug":          func(d *caddyfile.Dispenser) error { return readDebug(d, app) },
 		},
 		many: []string{"plugin", "upstream"},
 	}

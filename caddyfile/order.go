@@ -28,6 +28,9 @@ func init() {
 	httpcaddyfile.RegisterHandlerDirective("loom_router", parseRouter)
 	httpcaddyfile.RegisterDirectiveOrder("loom_router", httpcaddyfile.After, "route")
 
+	httpcaddyfile.RegisterHandlerDirective("loom_admin", parseAdmin)
+	httpcaddyfile.RegisterDirectiveOrder("loom_admin", httpcaddyfile.Before, "metrics")
+
 	httpcaddyfile.RegisterHandlerDirective("loom_proxy", parseProxy)
 	httpcaddyfile.RegisterDirectiveOrder("loom_proxy", httpcaddyfile.Before, "reverse_proxy")
 }

@@ -62,6 +62,9 @@ func describe(info proxywasm.Info) string {
 		version = "not marked"
 	}
 	line("ABI version", version)
+	if info.Version != "" {
+		line("version", info.Version)
+	}
 	line("size", fmt.Sprintf("%d bytes", info.Size))
 	line("callbacks", callbacks(info))
 	if tcp := info.TCPCallbacks(); len(tcp) > 0 {

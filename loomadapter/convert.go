@@ -41,6 +41,9 @@ func (c *converter) handler(name string, v any) json.RawMessage {
 
 func (c *converter) httpApp() *caddyhttp.App {
 	app := &caddyhttp.App{GracePeriod: gracePeriod, Servers: map[string]*caddyhttp.Server{}}
+	if s := c.doc.Shutdown; s != nil && s.GracePeriod > 0 {
+		app.GracePeriod = caddy.Duration(s.GracePeriod)
+	}
 	for i := range c.doc.Listeners {
 		app.Servers[c.doc.Listeners[i].Name] = c.server(&c.doc.Listeners[i])
 	}
@@ -111,6 +114,9 @@ func (c *converter) target(r *Route) json.RawMessage {
 
 func (c *converter) loomApp() *gateway.App {
 	app := &gateway.App{Node: c.node(), Debug: c.debug()}
+	if s := c.doc.Shutdown; s != nil {
+		app.ShutdownDelay = caddy.Duration(s.Delay)
+	}
 	for i := range c.doc.Plugins {
 		if app.Plugins == nil {
 			app.Plugins = map[string]*gateway.Plugin{}

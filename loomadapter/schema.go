@@ -34,6 +34,7 @@ type Document struct {
 	Node      *Node      `yaml:"node" doc:"Who the gateway is, for plugins that ask (docs/properties.md)."`
 	Debug     *Debug     `yaml:"debug" doc:"Who may see what each plugin did to a request (docs/debugging.md). Default: nobody."`
 	Paths     *Paths     `yaml:"paths" doc:"What becomes of ambiguous request paths."`
+	Shutdown  *Shutdown  `yaml:"shutdown" doc:"How the gateway ends (docs/operations.md)."`
 	Admin     *Admin     `yaml:"admin" doc:"The admin API: health, routes, upstreams, plugins. Default: off."`
 	Metrics   *Metrics   `yaml:"metrics" doc:"Metrics of the gateway."`
 	Recovery  *Recovery  `yaml:"recovery" doc:"Panics cost one request, docs/middleware.md. Default: on."`
@@ -101,6 +102,16 @@ type Admin struct {
 	Pos     Pos    `yaml:"-"`
 	Address string `yaml:"address" doc:"host:port. Default: 127.0.0.1:9091."`
 	Enabled *bool  `yaml:"enabled" doc:"Default: true, when the section is there."`
+
+	Token        string     `yaml:"token" doc:"Lets clients that send it (Authorization: Bearer) write from anywhere, at least 16 bytes; {env.NAME} and {file.PATH} are read when the config is loaded, and stay out of it. Default: none; then only clients on the gateway's own machine may write."`
+	AllowedHosts StringList `yaml:"allowed_hosts" doc:"Names under which the API may be reached, besides IP addresses and localhost. Default: none."`
+}
+
+// Shutdown says how the gateway ends.
+type Shutdown struct {
+	Pos         Pos      `yaml:"-"`
+	Delay       Duration `yaml:"delay" doc:"Time before listeners close, in which requests are still taken and /ready answers 503: for load balancers to look away. Default: 0."`
+	GracePeriod Duration `yaml:"grace_period" doc:"Longest time that requests in flight get to end. Default: 30s."`
 }
 
 // Metrics are the gateway's metrics.

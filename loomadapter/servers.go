@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
@@ -20,6 +21,11 @@ const (
 	adminServer = "loom_admin"
 
 	defaultAdminAddress = "127.0.0.1:9091"
+
+	adminHeaderTimeout = caddy.Duration(10 * time.Second)
+	adminTimeout       = caddy.Duration(30 * time.Second)
+	adminMaxHeader     = 16 << 10
+
 	defaultMetricsPath  = "/metrics"
 )
 
@@ -149,17 +155,19 @@ func (d *Document) metricsPath() string {
 	return m.Prometheus.Path
 }
 
-// adminServer is a server of its own, so that no route can expose it and a failed reload does not touch it.
+// adminServer is a server of its own, so that no route can expose it and a failed reload does not touch it. Its clients are
+// people and scripts: one that takes its time is not waited for.
 func (c *converter) adminServer(a *Admin) *caddyhttp.Server {
-	s := &caddyhttp.Server{Protocols: []string{"h1"}, AutoHTTPS: &caddyhttp.AutoHTTPSConfig{Disabled: true}}
-	c.listen(s, a.address(), true)
-	if path := c.doc.metricsPath(); path != "" {
-		s.Routes = append(s.Routes, caddyhttp.Route{
-			MatcherSetsRaw: caddyhttp.RawMatcherSets{{"path": c.json(caddyhttp.MatchPath{path})}},
-			HandlersRaw:    []json.RawMessage{c.handler("metrics", metrics.Metrics{})},
-			Terminal:       true,
-		})
+	path := c.doc.metricsPath()
+	handlers := []json.RawMessage{c.handler("loom_admin", admin.Handler{Token: a.Token, AllowedHosts: a.AllowedHosts, MetricsPath: path})}
+	if path != "" {
+		handlers = append(handlers, c.handler("metrics", metrics.Metrics{}))
 	}
-	s.Routes = append(s.Routes, caddyhttp.Route{HandlersRaw: []json.RawMessage{c.handler("loom_admin", admin.Handler{})}})
+	s := &caddyhttp.Server{
+		Protocols: []string{"h1"}, AutoHTTPS: &caddyhttp.AutoHTTPSConfig{Disabled: true},
+		ReadHeaderTimeout: adminHeaderTimeout, ReadTimeout: adminTimeout, WriteTimeout: adminTimeout, MaxHeaderBytes: adminMaxHeader,
+		Routes: caddyhttp.RouteList{{HandlersRaw: handlers}},
+	}
+	c.listen(s, a.address(), true)
 	return s
 }

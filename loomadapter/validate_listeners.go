@@ -87,6 +87,7 @@ func (v *validator) address(address string, at Pos, listener bool) {
 func (v *validator) operations() {
 	if a := v.doc.Admin; a != nil {
 		v.address(a.address(), a.Pos.key("address"), true)
+		v.adminAccess(a)
 		for _, l := range v.doc.Listeners {
 			if everyHost(l.Address) == everyHost(a.address()) && isOn(a.Enabled) {
 				v.errorf(a.Pos.key("address"), "the listener %q has this address: the admin API needs its own", l.Name)
@@ -102,6 +103,20 @@ func (v *validator) operations() {
 	}
 	if p := m.Prometheus.Path; p != "" && !strings.HasPrefix(p, "/") {
 		v.errorf(m.Prometheus.Pos.key("path"), "%q: begin it with a slash", p)
+	}
+}
+
+// minAdminToken is loom_admin's, in bytes.
+const minAdminToken = 16
+
+func (v *validator) adminAccess(a *Admin) {
+	if n := len(a.Token); n > 0 && n < minAdminToken && !strings.Contains(a.Token, "{") {
+		v.errorf(a.Pos.key("token"), "the token has %d bytes: write at least %d, such as what `openssl rand -hex 32` prints", n, minAdminToken)
+	}
+	for _, host := range a.AllowedHosts {
+		if host == "" || strings.ContainsAny(host, "/*@: ") {
+			v.errorf(a.Pos.key("allowed_hosts"), "%q is not a host name: write one such as admin.example.com", host)
+		}
 	}
 }
 

@@ -29,10 +29,13 @@ type Stream struct {
 	permit  uint64 // of the breaker, when the stream is tried
 }
 
-// NewStream opens a stream on the next instance. The error is ErrUnavailable when no instance takes it, ErrBreakerOpen when
-// none is asked, or the failure of the one that took it.
+// NewStream opens a stream on the next instance. The error is ErrUnavailable when no instance takes it, ErrBreakerOpen or
+// ErrDisabled when none is asked, or the failure of the one that took it.
 func (c *Context) NewStream(ex proxywasm.Exchange) (*Stream, error) {
 	p := c.plugin
+	if p.disabled.Load() {
+		return nil, ErrDisabled
+	}
 	permit, changed, ok := p.breaker.admit(time.Now)
 	if changed {
 		p.breakerChanged()

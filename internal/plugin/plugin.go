@@ -54,6 +54,8 @@ type Plugin struct {
 	breaker  *breaker
 	watch    breakerWatch
 
+	disabled atomic.Bool // changed under mu
+
 	live atomic.Pointer[[]*member] // what streams pick from
 	next atomic.Uint32
 

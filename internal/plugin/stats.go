@@ -19,6 +19,8 @@ type Stats struct {
 	// Created counts instances that started, Traps those that failed, Reloads those that took the place of one that failed,
 	// Recycles those that took the place of one that had not, and ReloadFailures the attempts at both that failed.
 	Created, Traps, Reloads, Recycles, ReloadFailures int64
+	// Disabled: it is out of service.
+	Disabled bool
 	// Breaker is the state of the breaker, BreakerOpenings how often it opened, BreakerRefusals the requests that it kept out.
 	Breaker                          BreakerState
 	BreakerOpenings, BreakerRefusals int64
@@ -35,7 +37,7 @@ type Stats struct {
 // Stats returns the counts. It waits for nothing.
 func (p *Plugin) Stats() Stats {
 	s := Stats{
-		Streams: p.openStreams(),
+		Streams: p.openStreams(), Disabled: p.Disabled(),
 		Created: p.counts.created.Load(), Traps: p.counts.traps.Load(),
 		Reloads: p.counts.reloads.Load(), Recycles: p.counts.recycles.Load(), ReloadFailures: p.counts.reloadFailures.Load(),
 	}

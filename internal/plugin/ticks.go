@@ -4,7 +4,7 @@ package plugin
 // again when an instance has died or was replaced; an instance that runs already is left alone. A dead instance has
 // stopped its timers before anybody hears of its death, so two leaders never tick. The plugin's lock must be held.
 func (p *Plugin) startTimers() {
-	if !p.started || p.life.Err() != nil {
+	if !p.started || p.disabled.Load() || p.life.Err() != nil {
 		return
 	}
 	if p.spec.TickMode != TickLeader {

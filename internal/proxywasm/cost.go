@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/tetratelabs/wazero/api"
+
+	"github.com/loom-gateway/loom/internal/quantile"
 )
 
 // What guest code costs is counted in each instance, by who holds its lock, and may be read at any time without it: a
@@ -134,6 +136,11 @@ func (c PhaseCost) Count() uint64 {
 		n += b
 	}
 	return n
+}
+
+// Quantile is the duration below which the share q of the callbacks stayed, as far as the buckets tell.
+func (c PhaseCost) Quantile(q float64) time.Duration {
+	return time.Duration(quantile.Of(q, CostBounds(), c.Buckets[:]) * float64(time.Second))
 }
 
 // AddCost adds what the instance has cost since it was made.

@@ -24,6 +24,8 @@ type Info struct {
 	Missing []string
 	// Size of the module in bytes.
 	Size int
+	// Version is what the module says of itself in its custom section `version`; empty when it says nothing.
+	Version string
 }
 
 // TCPCallbacks lists the exports that handle TCP connections. They are never called.

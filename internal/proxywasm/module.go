@@ -75,7 +75,7 @@ func newModule(ctx context.Context, code []byte, o Options) (m *Module, err erro
 	if o.Hits == nil {
 		o.Hits = new(Hits)
 	}
-	m = &Module{options: o, info: Info{Size: len(code)}}
+	m = &Module{options: o, info: Info{Size: len(code), Version: versionOf(code)}}
 	defer func() {
 		if v := recover(); v != nil {
 			err = fmt.Errorf("compiling the module: it is not valid WebAssembly (%v): build it again", v)

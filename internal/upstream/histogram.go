@@ -1,8 +1,12 @@
 package upstream
 
 import (
+	"maps"
+	"slices"
 	"sync/atomic"
 	"time"
+
+	"github.com/loom-gateway/loom/internal/quantile"
 )
 
 // durationBounds are the upper bounds of a histogram's buckets, as Prometheus' own defaults and finer below: a gateway
@@ -36,6 +40,16 @@ type Durations struct {
 	Sum   time.Duration
 	// UpTo counts those that took at most so many seconds.
 	UpTo map[float64]uint64
+}
+
+// Quantile is the time within which the share q of the responses began, as far as the buckets tell.
+func (d Durations) Quantile(q float64) time.Duration {
+	bounds, counts, below := slices.Sorted(maps.Keys(d.UpTo)), []uint64{}, uint64(0)
+	for _, bound := range bounds {
+		counts = append(counts, d.UpTo[bound]-below)
+		below = d.UpTo[bound]
+	}
+	return time.Duration(quantile.Of(q, bounds, append(counts, d.Count-below)) * float64(time.Second))
 }
 
 func (h *histogram) read() Durations {

@@ -9,10 +9,8 @@ import (
 	"strings"
 )
 
-// refusal is why a request is not answered, or nil.
-//
-// Reads are open to whoever reaches the port, with two exceptions that only browsers meet: a page whose host name was
-// pointed at this address, and a script of another site.
+// refusal is why a request is not looked at, or nil: two things that only browsers meet, a page whose host name was pointed
+// at this address, and a script of another site.
 func (h *Handler) refusal(r *http.Request) *problem {
 	if !h.knowsHost(r.Host) {
 		return &problem{
@@ -22,9 +20,6 @@ func (h *Handler) refusal(r *http.Request) *problem {
 	}
 	if crossSite(r) {
 		return &problem{Status: http.StatusForbidden, Detail: "requests from pages of other sites are not allowed"}
-	}
-	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		return &problem{Status: http.StatusMethodNotAllowed, Detail: "this API reads only", allow: "GET, HEAD"}
 	}
 	return nil
 }
@@ -56,5 +51,5 @@ func crossSite(r *http.Request) bool {
 	case "", "none", "same-origin":
 		return false
 	}
-	return r.Header.Get("Sec-Fetch-Mode") != "navigate"
+	return isWrite(r) || r.Header.Get("Sec-Fetch-Mode") != "navigate"
 }

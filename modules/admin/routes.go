@@ -3,93 +3,127 @@ package admin
 import (
 	"fmt"
 	"net/http"
-
-	"github.com/caddyserver/caddy/v2"
+	"net/url"
+	"slices"
+	"strings"
 
 	"github.com/loom-gateway/loom/internal/nearest"
-	"github.com/loom-gateway/loom/internal/plugin"
-	"github.com/loom-gateway/loom/internal/upstream"
 	"github.com/loom-gateway/loom/modules/gateway"
 )
 
-// routes is the table of what can be asked. A function returns what is answered as JSON, or a problem.
-func (h *Handler) routes() *http.ServeMux {
-	mux := http.NewServeMux()
-	for path, answer := range map[string]func(r *http.Request) (any, *problem){
-		"/health":           h.health,
-		"/ready":            h.ready,
-		"/info":             h.info,
-		"/routes":           h.listRoutes,
-		"/routes/{id}":      h.route,
-		"/upstreams":        h.listUpstreams,
-		"/upstreams/{name}": h.upstream,
-		"/plugins":          h.listPlugins,
-		"/plugins/{name}":   h.plugin,
-		"/":                 h.nothing,
-	} {
-		mux.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) {
-			value, p := answer(r)
-			if p != nil {
-				_ = p.write(w, r) // the client is gone
-				return
-			}
-			_ = writeJSON(w, r, http.StatusOK, "application/json", value)
-		})
+// answer writes the answer to a request.
+type answer func(w http.ResponseWriter, r *http.Request) error
+
+// methods are the answers of one path. GET includes HEAD.
+type methods map[string]answer
+
+func (m methods) of(r *http.Request) answer {
+	if r.Method == http.MethodHead {
+		return m[http.MethodGet]
 	}
-	return mux
+	return m[r.Method]
 }
 
-// health answers as long as the process serves.
-func (h *Handler) health(*http.Request) (any, *problem) {
-	return map[string]string{"status": "ok"}, nil
-}
-
-// ready answers 503 before the app has started and once Caddy's shutdown_delay has begun.
-func (h *Handler) ready(r *http.Request) (any, *problem) {
-	if !h.app.Started() {
-		return nil, &problem{Status: http.StatusServiceUnavailable, Detail: "the gateway is starting"}
-	}
-	if repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok {
-		if down, _ := repl.Get("http.shutting_down"); down == true {
-			return nil, &problem{Status: http.StatusServiceUnavailable, Detail: "the gateway is shutting down"}
+// refusal is a problem for a method that the path does not have.
+func (m methods) refusal(r *http.Request) *problem {
+	allowed := []string{}
+	for method := range m {
+		allowed = append(allowed, method)
+		if method == http.MethodGet {
+			allowed = append(allowed, http.MethodHead)
 		}
 	}
-	return map[string]string{"status": "ready"}, nil
+	if slices.Contains(allowed, r.Method) {
+		return nil
+	}
+	slices.Sort(allowed)
+	allow := strings.Join(allowed, ", ")
+	return &problem{Status: http.StatusMethodNotAllowed, Detail: "this takes " + allow, allow: allow}
 }
 
-func (h *Handler) listRoutes(*http.Request) (any, *problem) {
-	return map[string][]gateway.RouteInfo{"routes": h.app.Routes()}, nil
+// read is a path that only answers with a value, or a problem.
+func read[T any](value func(r *http.Request) (T, *problem)) methods {
+	return methods{http.MethodGet: valued(value)}
 }
 
-func (h *Handler) route(r *http.Request) (any, *problem) {
-	return find("route", r.PathValue("id"), h.app.Routes(), func(i gateway.RouteInfo) string { return i.ID })
-}
-
-func (h *Handler) listUpstreams(*http.Request) (any, *problem) {
-	return map[string][]upstream.Snapshot{"upstreams": h.app.UpstreamSnapshots()}, nil
-}
-
-func (h *Handler) upstream(r *http.Request) (any, *problem) {
-	return find("upstream", r.PathValue("name"), h.app.UpstreamSnapshots(), func(s upstream.Snapshot) string { return s.Name })
-}
-
-func (h *Handler) listPlugins(*http.Request) (any, *problem) {
-	return map[string][]plugin.Snapshot{"plugins": h.app.PluginSnapshots()}, nil
-}
-
-func (h *Handler) plugin(r *http.Request) (any, *problem) {
-	return find("plugin", r.PathValue("name"), h.app.PluginSnapshots(), func(s plugin.Snapshot) string { return s.Name })
-}
-
-func (h *Handler) nothing(r *http.Request) (any, *problem) {
-	return nil, &problem{
-		Status: http.StatusNotFound,
-		Detail: fmt.Sprintf("nothing at %s: there are /health, /ready, /info, /routes, /upstreams and /plugins", r.URL.Path),
+func valued[T any](value func(r *http.Request) (T, *problem)) answer {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		v, p := value(r)
+		if p != nil {
+			return p.write(w, r)
+		}
+		return writeJSON(w, r, http.StatusOK, "application/json", v)
 	}
 }
 
-// find picks the thing of that name; the problem names the nearest one.
-func find[T any](kind, name string, all []T, nameOf func(T) string) (any, *problem) {
+// find looks up the path as it was sent: it is neither cleaned nor redirected, and what is not spelled as here is not here.
+func (h *Handler) find(r *http.Request) (methods, *problem) {
+	path := r.URL.EscapedPath()
+	if m, ok := h.paths()[path]; ok {
+		return m, nil
+	}
+	if file, ok := pageFiles()[path]; ok {
+		return methods{http.MethodGet: file.answer}, nil
+	}
+	for prefix, byName := range h.named() {
+		rest, ok := strings.CutPrefix(path, prefix)
+		if !ok || rest == "" || strings.Contains(rest, "/") {
+			continue
+		}
+		if name, err := url.PathUnescape(rest); err == nil {
+			return byName(name), nil
+		}
+	}
+	return nil, h.nothing(r)
+}
+
+// paths is the table of what can be asked.
+func (h *Handler) paths() map[string]methods {
+	return map[string]methods{
+		"/health":       read(h.health),
+		"/ready":        read(h.ready),
+		"/info":         read(h.info),
+		"/routes":       read(h.listRoutes),
+		"/upstreams":    read(h.listUpstreams),
+		"/plugins":      read(h.listPlugins),
+		"/openapi.json": {http.MethodGet: openapiJSON},
+		"/openapi.yaml": {http.MethodGet: openapiYAML},
+	}
+}
+
+// named is the table of things that have a name; the rest of the path, unescaped, is the name.
+func (h *Handler) named() map[string]func(name string) methods {
+	return map[string]func(name string) methods{
+		"/routes/":    h.route,
+		"/upstreams/": h.upstream,
+		"/plugins/":   h.plugin,
+	}
+}
+
+func (h *Handler) nothing(r *http.Request) *problem {
+	known := []string{"/", "/health", "/ready", "/info", "/routes", "/upstreams", "/plugins", "/openapi.json", "/openapi.yaml"}
+	if h.MetricsPath != "" {
+		known = append(known, h.MetricsPath)
+	}
+	return &problem{Status: http.StatusNotFound, Detail: fmt.Sprintf("nothing at %s: there are %s", r.URL.EscapedPath(), strings.Join(known, ", "))}
+}
+
+func (h *Handler) listRoutes(*http.Request) (map[string][]gateway.RouteInfo, *problem) {
+	routes := h.app.Routes()
+	for i := range routes {
+		routes[i].Chain = nil // of one route only
+	}
+	return map[string][]gateway.RouteInfo{"routes": routes}, nil
+}
+
+func (h *Handler) route(name string) methods {
+	return read(func(*http.Request) (gateway.RouteInfo, *problem) {
+		return pick("route", name, h.app.Routes(), func(i gateway.RouteInfo) string { return i.ID })
+	})
+}
+
+// pick finds the thing of that name; the problem names the nearest one.
+func pick[T any](kind, name string, all []T, nameOf func(T) string) (thing T, _ *problem) {
 	names := make([]string, 0, len(all))
 	for _, thing := range all {
 		if nameOf(thing) == name {
@@ -101,5 +135,5 @@ func find[T any](kind, name string, all []T, nameOf func(T) string) (any, *probl
 	if meant := nearest.Word(name, names); meant != "" {
 		detail += fmt.Sprintf(": did you mean %q?", meant)
 	}
-	return nil, &problem{Status: http.StatusNotFound, Detail: detail}
+	return thing, &problem{Status: http.StatusNotFound, Detail: detail}
 }

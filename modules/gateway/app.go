@@ -20,7 +20,14 @@ func (App) CaddyModule() caddy.ModuleInfo {
 // starts apps in random order.
 func (a *App) Provision(ctx caddy.Context) error {
 	a.logger = ctx.Logger()
-	a.routes, a.shared = new(routeTable), new(sharedThings)
+	a.routes, a.shared, a.digest = new(routeTable), new(sharedThings), new(digest)
+	a.ctx = ctx
+	if err := a.AddToDigest(a); err != nil {
+		return err
+	}
+	if err := a.watchLife(ctx); err != nil {
+		return err
+	}
 	var err error
 	if a.debug, err = a.Debug.gate(); err != nil {
 		return err

@@ -92,7 +92,7 @@ func TestPluginBreaker(t *testing.T) {
 }
 
 func snapshotOf(c *moduletest.Caddy) plugin.Snapshot {
-	return c.App("loom").(*gateway.App).PluginSnapshots()[0]
+	return c.App("loom").(*gateway.App).PluginSnapshots()[0].Snapshot
 }
 
 // crashing reads a number of the plugin of that name.

@@ -22,6 +22,10 @@ type App struct {
 	// Redis are the servers by name in which gateways share what they count, such as rate limits. Default: none.
 	Redis map[string]*Redis `json:"redis,omitempty"`
 
+	// ShutdownDelay is the time from the order to end the process (SIGTERM, `loom stop`) to when listeners close. Meanwhile requests
+	// are taken and the admin API's /ready answers 503, so that load balancers look away. Default: 0.
+	ShutdownDelay caddy.Duration `json:"shutdown_delay,omitempty"`
+
 	// Node is who the gateway is, for plugins that ask. Default: their questions are not answered.
 	Node *Node `json:"node,omitempty"`
 
@@ -29,7 +33,10 @@ type App struct {
 	// sees it.
 	Debug *Debug `json:"debug,omitempty"`
 
+	ctx       caddy.Context
 	logger    *zap.Logger
+	up        *startedEvent
+	digest    *digest
 	debug     *debuggate.Gate
 	upstreams *upstreamSet
 	plugins   *pluginSet

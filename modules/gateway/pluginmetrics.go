@@ -42,6 +42,7 @@ func newPluginCollector(plugins *pluginSet) *pluginCollector {
 			counter("reloads_total", "Fresh instances that took the place of one that failed.", func(s plugin.Stats) int64 { return s.Reloads }),
 			counter("recycles_total", "Fresh instances that took the place of one that was worn.", func(s plugin.Stats) int64 { return s.Recycles }),
 			counter("reload_failures_total", "Attempts to replace an instance that failed.", func(s plugin.Stats) int64 { return s.ReloadFailures }),
+			gauge("disabled", "Whether the plugin was taken out of service by the admin API.", func(s plugin.Stats) int64 { return int64(number(s.Disabled)) }),
 			gauge("breaker_state", "Circuit breaker of the plugin: 0 closed, 1 half-open, 2 open.", func(s plugin.Stats) int64 { return int64(s.Breaker) }),
 			counter("breaker_openings_total", "How often the circuit breaker opened.", func(s plugin.Stats) int64 { return s.BreakerOpenings }),
 			counter("breaker_refusals_total", "Requests that the circuit breaker kept out of the plugin.", func(s plugin.Stats) int64 { return s.BreakerRefusals }),

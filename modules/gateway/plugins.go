@@ -50,8 +50,9 @@ type pluginSet struct {
 	// foreign are the foreign functions, properties the properties that are the same in every request.
 	foreign    plugin.ForeignFunctions
 	properties map[string][]byte
-	// watch is told of changes of the plugins' breakers.
+	// watch is told of changes of the plugins' breakers, and emit tells Caddy's events app of others.
 	watch   func(plugin.BreakerEvent)
+	emit    func(name string, data map[string]any)
 	keys    []string // one for each reference taken
 	started bool
 }
@@ -87,6 +88,9 @@ func (a *App) provisionPlugins(ctx caddy.Context) error {
 	if a.plugins.watch, err = breakerEvents(ctx); err != nil {
 		return err
 	}
+	if a.plugins.emit, err = pluginEvents(ctx); err != nil {
+		return err
+	}
 	if err := a.checkAllowedUpstreams(); err != nil {
 		return err
 	}
@@ -105,12 +109,13 @@ func (a *App) startPlugins() {
 	a.plugins.mu.Lock()
 	defer a.plugins.mu.Unlock()
 	a.plugins.started = true
-	for _, p := range a.plugins.byName {
+	for name, p := range a.plugins.byName {
 		p.SetLogger(a.plugins.logger)
 		p.SetUpstreams(a.Upstream)
 		p.SetForeign(a.plugins.foreign)
 		p.SetBreakerWatch(a.plugins.watch)
 		p.Start()
+		a.plugins.enable(name)
 	}
 }
 
@@ -215,17 +220,6 @@ func (a *App) pluginByName(name string) (*plugin.Plugin, error) {
 		return nil, fmt.Errorf("unknown plugin %q: did you mean %q?", name, meant)
 	}
 	return nil, fmt.Errorf("unknown plugin %q: neither the loom app nor the binary has a plugin of that name", name)
-}
-
-// PluginSnapshots are the states of all plugins of the config, by name.
-func (a *App) PluginSnapshots() []plugin.Snapshot {
-	a.plugins.mu.Lock()
-	defer a.plugins.mu.Unlock()
-	snapshots := make([]plugin.Snapshot, 0, len(a.plugins.byName))
-	for _, name := range sortedNames(a.plugins.byName) {
-		snapshots = append(snapshots, a.plugins.byName[name].Snapshot())
-	}
-	return snapshots
 }
 
 // Interface guards

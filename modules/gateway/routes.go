@@ -2,54 +2,114 @@ package gateway
 
 import (
 	"cmp"
-	"fmt"
+	"encoding/json"
 	"slices"
-	"strconv"
 	"sync"
 )
 
 // RouteInfo is what the admin API says about a route.
 type RouteInfo struct {
-	ID       string   `json:"id"`
-	Hosts    []string `json:"hosts,omitempty"`
-	Paths    []string `json:"paths,omitempty"`
-	Methods  []string `json:"methods,omitempty"`
-	Priority int      `json:"priority,omitempty"`
-	Upstream string   `json:"upstream,omitempty"`
-	Plugins  []string `json:"plugins,omitempty"`
+	ID      string   `json:"id"`
+	Hosts   []string `json:"hosts,omitempty"`
+	Paths   []string `json:"paths,omitempty"`
+	Methods []string `json:"methods,omitempty"`
+	// Headers and Query are the names of those that a request must have; the values may be secrets.
+	Headers     []string `json:"headers,omitempty"`
+	Query       []string `json:"query,omitempty"`
+	Priority    int      `json:"priority,omitempty"`
+	StripPrefix string   `json:"strip_prefix,omitempty"`
+	Rewrite     string   `json:"rewrite,omitempty"`
+	// Upstream, TimeoutSeconds and Plugins are those of the handlers; the plugins in the order in which they run.
+	Upstream       string   `json:"upstream,omitempty"`
+	TimeoutSeconds float64  `json:"timeout_seconds,omitempty"`
+	Plugins        []string `json:"plugins,omitempty"`
+	// Chain is what a request runs through, first to last.
+	Chain []HandlerInfo `json:"chain,omitempty"`
 
 	// Requests counts those of the route; nil when nobody does.
 	Requests *RouteRequests `json:"-"`
 }
 
+// HandlerInfo is one handler of a route.
+type HandlerInfo struct {
+	// Handler is the name of the module, without `http.handlers.`.
+	Handler string `json:"handler"`
+	// Middleware: it comes before the route's own handlers.
+	Middleware bool `json:"middleware,omitempty"`
+	// Plugins of loom_wasm, in the order in which they see a request.
+	Plugins []RoutePlugin `json:"plugins,omitempty"`
+	// Upstream and TimeoutSeconds of loom_proxy.
+	Upstream       string  `json:"upstream,omitempty"`
+	TimeoutSeconds float64 `json:"timeout_seconds,omitempty"`
+}
+
 // clone shares nothing with the original.
 func (r RouteInfo) clone() RouteInfo {
-	r.Hosts, r.Paths = slices.Clone(r.Hosts), slices.Clone(r.Paths)
-	r.Methods, r.Plugins = slices.Clone(r.Methods), slices.Clone(r.Plugins)
+	r.Hosts, r.Paths, r.Methods = slices.Clone(r.Hosts), slices.Clone(r.Paths), slices.Clone(r.Methods)
+	r.Headers, r.Query, r.Plugins = slices.Clone(r.Headers), slices.Clone(r.Query), slices.Clone(r.Plugins)
+	r.Chain = slices.Clone(r.Chain)
+	for i := range r.Chain {
+		r.Chain[i].Plugins = slices.Clone(r.Chain[i].Plugins)
+	}
 	return r
+}
+
+// summarize draws from the chain what stands above it.
+func (a *App) summarize(r *RouteInfo) {
+	for i := range r.Chain {
+		h := &r.Chain[i]
+		a.orderPlugins(h.Plugins)
+		for _, p := range h.Plugins {
+			r.Plugins = append(r.Plugins, p.Name)
+		}
+		if h.Upstream != "" {
+			r.Upstream, r.TimeoutSeconds = h.Upstream, h.TimeoutSeconds
+		}
+	}
 }
 
 // routeTable lists the routes of one config. It is for people: requests never come here.
 type routeTable struct {
-	mu     sync.Mutex
-	routes []RouteInfo
-	seen   map[string]bool // by all that is said about the route
+	mu       sync.Mutex
+	routes   []RouteInfo
+	seen     map[string]bool     // by all that is said about the route
+	byPlugin map[string][]string // ids of routes
 }
 
 // RegisterRoute adds a route to what Routes lists. Routers call it as they are provisioned; a route that several
-// listeners serve is listed once.
-func (a *App) RegisterRoute(r RouteInfo) {
-	key := fmt.Sprintf("%q", []any{r.ID, r.Hosts, r.Paths, r.Methods, strconv.Itoa(r.Priority), r.Upstream, r.Plugins})
+// listeners serve is listed once. It returns the route with what is drawn from its chain.
+func (a *App) RegisterRoute(r RouteInfo) RouteInfo {
+	r = r.clone()
+	a.summarize(&r)
+	key, err := json.Marshal(r)
+	if err != nil {
+		panic(err) // texts and numbers
+	}
 	a.routes.mu.Lock()
 	defer a.routes.mu.Unlock()
-	if a.routes.seen[key] {
-		return
+	if a.routes.seen[string(key)] {
+		return r.clone()
 	}
 	if a.routes.seen == nil {
-		a.routes.seen = make(map[string]bool)
+		a.routes.seen, a.routes.byPlugin = map[string]bool{}, map[string][]string{}
 	}
-	a.routes.seen[key] = true
-	a.routes.routes = append(a.routes.routes, r.clone())
+	a.routes.seen[string(key)] = true
+	a.routes.routes = append(a.routes.routes, r)
+	for _, name := range slices.Compact(slices.Sorted(slices.Values(r.Plugins))) {
+		a.routes.byPlugin[name] = append(a.routes.byPlugin[name], r.ID)
+	}
+	return r.clone()
+}
+
+// with lists the routes that have a plugin.
+func (t *routeTable) with(plugin string) []string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	ids := slices.Sorted(slices.Values(t.byPlugin[plugin]))
+	if ids == nil {
+		return []string{}
+	}
+	return slices.Compact(ids)
 }
 
 // Routes are copies of all registered routes, by id.

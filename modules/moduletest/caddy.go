@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyevents"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	_ "github.com/caddyserver/caddy/v2/modules/logging" // the file writer and the JSON encoder of the log
 )
@@ -140,6 +141,9 @@ func (c *Caddy) Start() *Caddy {
 			c.t.Fatalf("starting %s: %v", name, err)
 		}
 		c.started = append(c.started, c.apps[name])
+	}
+	if events, err := c.ctx.AppIfConfigured("events"); err == nil { // as Caddy tells them
+		events.(*caddyevents.App).Emit(c.ctx, "started", nil)
 	}
 	return c
 }

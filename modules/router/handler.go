@@ -55,9 +55,17 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		return fmt.Errorf("finding the loom app: %w", err)
 	}
 	app := loom.(*gateway.App)
-	if err := h.compile(ctx, app, h.register(app)); err != nil {
+	if err := app.AddToDigest(h); err != nil {
 		return err
 	}
+	infos := make([]*gateway.RouteInfo, len(h.Routes))
+	for i, r := range h.Routes {
+		infos[i] = r.info() // first: loading the handlers empties their JSON
+	}
+	if err := h.compile(ctx, app, infos); err != nil {
+		return err
+	}
+	h.register(app)
 	for _, s := range h.table.Shadowed() {
 		ctx.Logger().Warn("route can never be reached", zap.String("route", specs[s.Route].ID), zap.String("taken_by", specs[s.By].ID))
 	}
@@ -97,16 +105,16 @@ func (h *Handler) nameRoutes() {
 	}
 }
 
-// register tells the app, for the admin API, and returns what it told. It comes before the handlers are loaded, which empties
-// their JSON.
-func (h *Handler) register(app *gateway.App) []*gateway.RouteInfo {
-	infos := make([]*gateway.RouteInfo, len(h.Routes))
-	for i, r := range h.Routes {
-		info := r.info()
-		infos[i] = &info
-		app.RegisterRoute(info)
+// register tells the app, for the admin API.
+func (h *Handler) register(app *gateway.App) {
+	for _, route := range h.routes {
+		var chain []gateway.HandlerInfo
+		for _, name := range route.middleware.names {
+			chain = append(chain, gateway.HandlerInfo{Handler: name, Middleware: true})
+		}
+		route.info.Chain = append(chain, route.info.Chain...)
+		*route.info = app.RegisterRoute(*route.info)
 	}
-	return infos
 }
 
 // ServeHTTP finds the route of the request and runs its middleware and its handlers. What no route wants is 404, or 405 with

@@ -1,7 +1,6 @@
 package router
 
 import (
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -73,27 +72,4 @@ func unescaped(s string) string {
 		return plain
 	}
 	return s // cannot be: the path is clean
-}
-
-// info says what the admin API shows. Upstream and plugins are read from the handlers of the route.
-func (r *Route) info() gateway.RouteInfo {
-	info := gateway.RouteInfo{ID: r.ID, Hosts: r.Hosts, Paths: r.Paths, Methods: r.Methods, Priority: r.Priority}
-	for _, raw := range r.HandlersRaw {
-		var h struct {
-			Handler, Upstream string
-			Plugins           []struct{ Name string }
-		}
-		if json.Unmarshal(raw, &h) != nil {
-			continue
-		}
-		switch h.Handler {
-		case "loom_proxy":
-			info.Upstream = h.Upstream
-		case "loom_wasm":
-			for _, p := range h.Plugins {
-				info.Plugins = append(info.Plugins, p.Name)
-			}
-		}
-	}
-	return info
 }
