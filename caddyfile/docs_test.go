@@ -16,7 +16,7 @@ import (
 // Every Caddyfile in the docs must adapt as it stands, and every syntax in the sources must stand in the docs.
 func TestExamplesInTheDocs(t *testing.T) {
 	adapter := caddyconfig.GetAdapter("caddyfile")
-	for path, least := range map[string]int{"../docs/caddyfile.md": 2, "../docs/middleware.md": 1, "../README.md": 1, "../docs/upstreams.md": 2} {
+	for path, least := range map[string]int{"../docs/caddyfile.md": 2, "../docs/middleware.md": 1, "../docs/rate-limit.md": 1, "../README.md": 1, "../docs/upstreams.md": 2} {
 		page, err := os.ReadFile(path)
 		if err != nil {
 			t.Fatal(err)
@@ -39,7 +39,7 @@ func TestDocsHaveTheSyntax(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, source := range []string{"plugin.go", "upstream.go", "upstream_health.go", "router.go", "route.go", "wasm.go", "proxy.go", "debug.go", "middleware.go"} {
+	for _, source := range []string{"plugin.go", "upstream.go", "upstream_health.go", "router.go", "route.go", "wasm.go", "proxy.go", "debug.go", "middleware.go", "ratelimit.go"} {
 		code, err := os.ReadFile(source)
 		if err != nil {
 			t.Fatal(err)

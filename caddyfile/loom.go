@@ -11,7 +11,7 @@ import (
 	"github.com/loom-gateway/loom/modules/gateway"
 )
 
-// parseLoom reads the global option: the plugins and upstreams that handlers name, who the gateway is, and who may
+// parseLoom reads the global option: the plugins, upstreams and Redis servers that handlers name, who the gateway is, and who may
 // see what plugins do.
 //
 //	loom {
@@ -26,6 +26,9 @@ import (
 //		}
 //		shutdown_delay <duration>
 //		debug {
+//			...
+//		}
+//		redis <name> <address> {
 //			...
 //		}
 //	}
@@ -48,8 +51,9 @@ func parseLoom(d *caddyfile.Dispenser, existing any) (any, error) {
 			"node":           func(d *caddyfile.Dispenser) error { return readNode(d, app) },
 			"shutdown_delay": duration(&app.ShutdownDelay),
 			"debug":          func(d *caddyfile.Dispenser) error { return readDebug(d, app) },
+			"redis":          func(d *caddyfile.Dispenser) error { return readRedis(d, app) },
 		},
-		many: []string{"plugin", "upstream"},
+		many: []string{"plugin", "upstream", "redis"},
 	}
 	if err := b.read(d); err != nil {
 		return nil, err

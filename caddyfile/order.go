@@ -21,6 +21,8 @@ func init() {
 	httpcaddyfile.RegisterDirectiveOrder("loom_metrics", httpcaddyfile.Before, "tracing")
 	httpcaddyfile.RegisterHandlerDirective("loom_cors", parseCORS)
 	httpcaddyfile.RegisterDirectiveOrder("loom_cors", httpcaddyfile.Before, "map")
+	httpcaddyfile.RegisterHandlerDirective("loom_rate_limit", parseRateLimit)
+	httpcaddyfile.RegisterDirectiveOrder("loom_rate_limit", httpcaddyfile.Before, "map")
 
 	httpcaddyfile.RegisterHandlerDirective("loom_wasm", parseWasm)
 	httpcaddyfile.RegisterDirectiveOrder("loom_wasm", httpcaddyfile.Before, "invoke")

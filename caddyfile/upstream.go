@@ -114,7 +114,7 @@ func upstreamBlock(name string, u *gateway.Upstream) *block {
 			"dns":             func(d *caddyfile.Dispenser) error { return readDNS(d, u) },
 			"hash":            func(d *caddyfile.Dispenser) error { return readHash(d, u) },
 			"protocol":        text(&u.Protocol),
-			"tls":             func(d *caddyfile.Dispenser) error { return readUpstreamTLS(d, u) },
+			"tls":             func(d *caddyfile.Dispenser) error { return readClientTLS(d, &u.TLS) },
 			"connection_pool": func(d *caddyfile.Dispenser) error { return readPool(d, u) },
 			"transport":       func(d *caddyfile.Dispenser) error { return readTransport(d, u) },
 			"health_check":    func(d *caddyfile.Dispenser) error { return readHealthCheck(d, u) },
@@ -193,17 +193,19 @@ func readHash(d *caddyfile.Dispenser, u *gateway.Upstream) error {
 	return b.read(d)
 }
 
-func readUpstreamTLS(d *caddyfile.Dispenser, u *gateway.Upstream) error {
+// readClientTLS reads how the certificate of a server is checked.
+func readClientTLS(d *caddyfile.Dispenser, into **gateway.UpstreamTLS) error {
 	if d.NextArg() {
 		return d.Errf("tls takes no value, only a block")
 	}
-	u.TLS = &gateway.UpstreamTLS{}
+	t := &gateway.UpstreamTLS{}
+	*into = t
 	b := block{owner: "tls", words: map[string]reader{
-		"server_name":          text(&u.TLS.ServerName),
-		"ca":                   text(&u.TLS.CA),
-		"cert":                 text(&u.TLS.Cert),
-		"key":                  text(&u.TLS.Key),
-		"insecure_skip_verify": onOff(&u.TLS.InsecureSkipVerify),
+		"server_name":          text(&t.ServerName),
+		"ca":                   text(&t.CA),
+		"cert":                 text(&t.Cert),
+		"key":                  text(&t.Key),
+		"insecure_skip_verify": onOff(&t.InsecureSkipVerify),
 	}}
 	return b.read(d)
 }

@@ -81,6 +81,9 @@ func (c *converter) route(r *Route) *router.Route {
 		}
 		out.HandlersRaw = append(out.HandlersRaw, c.handler("loom_wasm", filter))
 	}
+	if r.countsBehindPlugins() {
+		out.HandlersRaw = append(out.HandlersRaw, c.checked(rateLimitHandler, r.RateLimit.Pos, r.RateLimit.handler(r.ID)))
+	}
 	out.HandlersRaw = append(out.HandlersRaw, c.target(r))
 	return out
 }
@@ -113,7 +116,7 @@ func (c *converter) target(r *Route) json.RawMessage {
 }
 
 func (c *converter) loomApp() *gateway.App {
-	app := &gateway.App{Node: c.node(), Debug: c.debug()}
+	app := &gateway.App{Node: c.node(), Debug: c.debug(), Redis: c.redis()}
 	if s := c.doc.Shutdown; s != nil {
 		app.ShutdownDelay = caddy.Duration(s.Delay)
 	}

@@ -42,6 +42,7 @@ func parts() []part {
 		{"loom_metrics", func(d *Document) *setting { return &setting{on: d.metricsPath() != "", config: metrics.Handler{}} }, never},
 		{"tracing", func(d *Document) *setting { return d.Tracing.setting() }, func(r *Route) *setting { return r.Tracing.setting() }},
 		{"loom_cors", func(d *Document) *setting { return d.CORS.setting() }, func(r *Route) *setting { return r.CORS.setting() }},
+		{rateLimitHandler, func(d *Document) *setting { return d.RateLimit.setting(gatewayLimiter) }, (*Route).rateLimit},
 	}
 }
 
@@ -81,14 +82,19 @@ type checker interface{ Check() error }
 
 // configured is the handler of a section that is on.
 func (c *converter) configured(p part, s *setting) json.RawMessage {
-	if config, ok := s.config.(checker); ok {
-		if err := config.Check(); err != nil {
+	return c.checked(p.handler, s.at, s.config)
+}
+
+// checked is a handler; what is wrong with its config is reported.
+func (c *converter) checked(handler string, at Pos, config any) json.RawMessage {
+	if checker, ok := config.(checker); ok {
+		if err := checker.Check(); err != nil {
 			for problem := range strings.Lines(err.Error()) {
-				c.errorf(s.at, "%s", strings.TrimSpace(problem))
+				c.errorf(at, "%s", strings.TrimSpace(problem))
 			}
 		}
 	}
-	return c.handler(p.handler, s.config)
+	return c.handler(handler, config)
 }
 
 // never is of middleware that routes have no section for.

@@ -21,9 +21,7 @@ func convertUpstream(u *Upstream) *gateway.Upstream {
 	if h := u.Hash; h != nil {
 		out.Hash = &gateway.UpstreamHash{Header: h.Header, Cookie: h.Cookie, ClientIP: h.ClientIP, BalanceFactor: h.BalanceFactor}
 	}
-	if t := u.TLS; t != nil {
-		out.TLS = &gateway.UpstreamTLS{ServerName: t.ServerName, CA: t.CA, Cert: t.Cert, Key: t.Key, InsecureSkipVerify: t.InsecureSkipVerify}
-	}
+	out.TLS = convertTLS(u.TLS)
 	if p := u.ConnectionPool; p != nil {
 		out.ConnectionPool = &gateway.ConnectionPool{
 			MaxIdlePerEndpoint: p.MaxIdlePerEndpoint, MaxPerEndpoint: p.MaxPerEndpoint, MaxRequestsPerEndpoint: p.MaxRequests,
@@ -36,6 +34,13 @@ func convertUpstream(u *Upstream) *gateway.Upstream {
 	}
 	convertResilience(u, out)
 	return out
+}
+
+func convertTLS(t *UpstreamTLS) *gateway.UpstreamTLS {
+	if t == nil {
+		return nil
+	}
+	return &gateway.UpstreamTLS{ServerName: t.ServerName, CA: t.CA, Cert: t.Cert, Key: t.Key, InsecureSkipVerify: t.InsecureSkipVerify}
 }
 
 func convertResilience(u *Upstream, out *gateway.Upstream) {

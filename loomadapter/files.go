@@ -59,11 +59,17 @@ func findCertificates(doc *Document, folder string, r *report) {
 			find(&t.ClientCA, t.Pos.key("client_ca"))
 		}
 	}
-	for i := range doc.Upstreams {
-		if t := doc.Upstreams[i].TLS; t != nil {
+	client := func(t *UpstreamTLS) {
+		if t != nil {
 			find(&t.CA, t.Pos.key("ca"))
 			find(&t.Cert, t.Pos.key("cert"))
 			find(&t.Key, t.Pos.key("key"))
 		}
+	}
+	for i := range doc.Upstreams {
+		client(doc.Upstreams[i].TLS)
+	}
+	for i := range doc.Redis {
+		client(doc.Redis[i].TLS)
 	}
 }

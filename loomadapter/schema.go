@@ -41,7 +41,8 @@ type Document struct {
 	RequestID *RequestID `yaml:"request_id" doc:"An id for each request. Default: off."`
 	Tracing   *Tracing   `yaml:"tracing" doc:"Trace spans by OpenTelemetry, configured by OTEL_* variables. Default: off."`
 	CORS      *CORS      `yaml:"cors" doc:"Cross-origin requests of browsers. Default: off."`
-	RateLimit *Feature   `yaml:"rate_limit" need:"later" doc:"Rate limits, gateway-wide. The bundled plugin rate-limit works today."`
+	RateLimit *RateLimit `yaml:"rate_limit" doc:"Rate limit that all routes without one of their own share, docs/rate-limit.md. Default: off."`
+	Redis     []Redis    `yaml:"redis" doc:"Redis servers in which gateways share rate limits."`
 }
 
 // Listener is an address that the gateway listens on.

@@ -26,7 +26,7 @@ type Route struct {
 	Tracing     *Tracing          `yaml:"tracing" doc:"Otherwise than gateway-wide."`
 	CORS        *CORS             `yaml:"cors" doc:"Otherwise than gateway-wide."`
 	Retries     *Feature          `yaml:"retries" need:"later" doc:"Retries."`
-	RateLimit   *Feature          `yaml:"rate_limit" need:"later" doc:"Rate limit. The bundled plugin rate-limit works today."`
+	RateLimit   *RateLimit        `yaml:"rate_limit" doc:"Rate limit of the route, in place of the gateway's; false is none."`
 }
 
 // PluginRef is a plugin of a route.

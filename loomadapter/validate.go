@@ -17,6 +17,7 @@ func validate(doc *Document, r *report) {
 	v.plugins()
 	v.routes()
 	v.table()
+	v.rateLimits()
 	v.operations()
 }
 

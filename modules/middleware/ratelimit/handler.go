@@ -6,15 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
-	"strings"
 	"sync"
-	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
-	"github.com/loom-gateway/loom/internal/nearest"
 	"github.com/loom-gateway/loom/internal/ratelimit"
 	"github.com/loom-gateway/loom/modules/gateway"
 )
@@ -38,14 +34,14 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	h.routes, h.refusals = new(sync.Map), new(refusals)
 	h.writers = &sync.Pool{New: func() any { return new(telling) }}
 	h.enforced = h.Enforce == nil || *h.Enforce
+	if err := h.Check(); err != nil {
+		return err
+	}
 	rules, err := h.rules()
 	if err != nil {
 		return err
 	}
-	if err := h.words(); err != nil {
-		return err
-	}
-	h.fields = newFields(h.Headers, rules)
+	h.fields = newFields(cmp.Or(h.Headers, styleTrio), rules)
 	if h.keys, err = h.newKeyer(); err != nil {
 		return err
 	}
@@ -56,46 +52,10 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	return h.findCounters(rules)
 }
 
-func (h *Handler) rules() (*ratelimit.Rules, error) {
-	limits := make([]ratelimit.Limit, len(h.Limits))
-	for i, l := range h.Limits {
-		limits[i] = ratelimit.Limit{Rate: l.Rate, Per: time.Duration(cmp.Or(l.Per, caddy.Duration(time.Second))), Burst: l.Burst}
-	}
-	return ratelimit.NewRules(limits)
-}
-
-// words checks the options that are one of a few words, and fills in their defaults.
-func (h *Handler) words() error {
-	for _, option := range []struct {
-		name  string
-		value *string
-		words []string // the default first
-	}{
-		{"headers", &h.Headers, []string{styleTrio, styleDraft, styleOff}},
-		{"on_missing_key", &h.OnMissingKey, []string{fromClientIP, "allow", "deny"}},
-		{"on_store_error", &h.OnStoreError, []string{"local", "allow", "deny"}},
-	} {
-		if *option.value == "" {
-			*option.value = option.words[0]
-		}
-		if slices.Contains(option.words, *option.value) {
-			continue
-		}
-		if meant := nearest.Word(*option.value, option.words); meant != "" {
-			return fmt.Errorf("%s %q: did you mean %q?", option.name, *option.value, meant)
-		}
-		return fmt.Errorf("%s %q: write one of %s", option.name, *option.value, strings.Join(option.words, ", "))
-	}
-	return nil
-}
-
 func (h *Handler) newKeyer() (k keyer, err error) {
 	k = keyer{
-		perRoute: h.Name == "", ipv6: cmp.Or(h.IPv6Prefix, 64), instead: h.OnMissingKey == fromClientIP,
+		perRoute: h.Name == "", ipv6: cmp.Or(h.IPv6Prefix, 64), instead: cmp.Or(h.OnMissingKey, fromClientIP) == fromClientIP,
 		buffers: &sync.Pool{New: func() any { return new([]byte) }},
-	}
-	if k.ipv6 < 1 || k.ipv6 > 128 {
-		return k, fmt.Errorf("ipv6_prefix %d: write a number of bits from 1 to 128", h.IPv6Prefix)
 	}
 	k.parts, err = parseKey(h.Key)
 	return k, err
@@ -109,10 +69,7 @@ func (h *Handler) findCounters(rules *ratelimit.Rules) (err error) {
 		identity += fmt.Sprint(rules.Limits())
 	}
 	h.limiter = &ratelimit.Limiter{Name: h.Name + "\x00" + identity, Rules: rules, MaxKeys: cmp.Or(h.MaxKeys, ratelimit.DefaultMaxKeys)}
-	if h.limiter.MaxKeys < ratelimit.MinMaxKeys {
-		return fmt.Errorf("max_keys %d: write %d or more", h.MaxKeys, ratelimit.MinMaxKeys)
-	}
-	h.limiter.OnError = map[string]ratelimit.OnError{"local": ratelimit.Local, "allow": ratelimit.Allow, "deny": ratelimit.Deny}[h.OnStoreError]
+	h.limiter.OnError = map[string]ratelimit.OnError{allow: ratelimit.Allow, deny: ratelimit.Deny}[h.OnStoreError] // or Local
 	if h.Redis != "" {
 		if h.limiter.Shared, err = h.app.RedisNamed(h.Redis); err != nil {
 			return err
@@ -197,7 +154,7 @@ func (h *Handler) pass(d *ratelimit.Decision, w http.ResponseWriter, r *http.Req
 }
 
 func (h *Handler) withoutKey(counts *gateway.RouteLimits, w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	if h.OnMissingKey == "allow" || !h.enforced {
+	if h.OnMissingKey == allow || !h.enforced {
 		counts.Add(gateway.LimitAllowed)
 		return next.ServeHTTP(w, r)
 	}
