@@ -28,7 +28,7 @@ func Rewrite(args []string, exists func(name string) bool) []string {
 		rest = []string{"run", "--config", file}
 	case isFlag(rest[0], "config", "c"):
 		rest = append([]string{"run"}, rest...)
-	case rest[0] == "plugin", rest[0] == "health":
+	case isOwn(rest[0]):
 		return slices.Concat(args[:1], []string{adapterName}, args[1:])
 	}
 	if !takesConfig(rest[0]) {
@@ -72,6 +72,11 @@ func wantsDefault(command []string, adapter string, exists func(name string) boo
 		return false
 	}
 	return adapter == adapterName || adapter == "" && !exists("Caddyfile")
+}
+
+// isOwn tells Loom's own commands, which stand below `loom` in every other Caddy.
+func isOwn(command string) bool {
+	return slices.Contains([]string{"health", "plugin", "plugins", "routes", "top", "upstreams"}, command)
 }
 
 func takesConfig(command string) bool {

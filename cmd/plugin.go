@@ -19,8 +19,8 @@ import (
 // in Loom's own binary they need no prefix, see Rewrite.
 func init() {
 	caddycmd.RegisterCommand(caddycmd.Command{
-		Name: "loom", Usage: "health | plugin inspect <file.wasm>", Short: "Commands of the Loom gateway",
-		CobraFunc: func(c *cobra.Command) { c.AddCommand(healthCommand(), pluginCommand()) },
+		Name: "loom", Usage: "health | routes | upstreams | plugins | top | plugin inspect <file.wasm>", Short: "Commands of the Loom gateway",
+		CobraFunc: func(c *cobra.Command) { c.AddCommand(append(adminCommands(), healthCommand(), pluginCommand())...) },
 	})
 }
 

@@ -87,6 +87,7 @@ More of what is used every day:
 	$ loom adapt --config loom.yaml --pretty    the Caddy configuration it stands for
 	$ loom reload --config loom.yaml        changes a running gateway, no request is lost
 	$ loom health                           asks the admin API of a running gateway
+	$ loom upstreams                        what a running gateway does: also routes, plugins, and top, which is live
 	$ loom plugin inspect plugin.wasm       what a plugin needs and offers
 
 Files that end in .yaml or .yml are read as loom.yaml; Caddyfiles and JSON are read as Caddy reads them.
