@@ -24,6 +24,8 @@ type Body struct {
 	reading chan struct{} // holds a token while nobody reads
 	ended   chan struct{} // closed by Close and End
 	once    sync.Once
+	whole   bool // read to its end; the reader's
+	early   bool // the response may come before that
 }
 
 // Of replaces the body of a request, and returns nil where none can outlast its handler: there is none, or the protocol is
@@ -49,7 +51,17 @@ func (b *Body) Read(p []byte) (int, error) {
 	if b.isEnded() {
 		return 0, http.ErrBodyReadAfterClose
 	}
-	return b.body.Read(p)
+	n, err := b.body.Read(p)
+	b.whole = b.whole || err == io.EOF //nolint:errorlint // Read returns it as it is
+	return n, err
+}
+
+// AnswerEarly lets an HTTP/1.1 response begin while the body is still coming. Otherwise net/http would read the rest of the body
+// first, and a backend that answers early, or line by line, would stall. It may be called for a nil Body, which needs nothing.
+func (b *Body) AnswerEarly(w http.ResponseWriter) {
+	if b != nil {
+		b.early = http.NewResponseController(w).EnableFullDuplex() == nil
+	}
 }
 
 // Close lets no other Read begin. The body itself is closed by the server: its Close would read on, beside the handler.
@@ -67,8 +79,9 @@ func (b *Body) isEnded() bool {
 	}
 }
 
-// End is called before the handler returns. A Read that is under way fails, and the connection serves no other request then.
-// A nil Body has nothing to end.
+// End is called before the handler returns. A Read that is under way fails, and the connection serves no other request then; nor
+// does it when an early answer leaves some of the body unread: net/http would read it behind the handler, begin to listen for
+// the end of the connection with its last byte, and panic in whoever reads the next request's body. A nil Body has nothing to end.
 func (b *Body) End(w http.ResponseWriter) {
 	if b == nil {
 		return
@@ -76,6 +89,9 @@ func (b *Body) End(w http.ResponseWriter) {
 	_ = b.Close()
 	select {
 	case <-b.reading: // and nobody else gets it
+		if b.early && !b.whole {
+			Interrupt(w)
+		}
 		return
 	default:
 	}

@@ -117,6 +117,45 @@ func TestConnectionGoesOn(t *testing.T) {
 	}
 }
 
+// An early answer leaves the body unread, and the client sends it together with the next request. That would be read while the
+// server listens for the end of the connection, which is a panic in the goroutine that reads: the end of the process.
+func TestUnreadBodyBeforeNextRequest(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body := clientbody.Of(r)
+		body.AnswerEarly(w)
+		defer body.End(w)
+		if r.URL.Path == "/second" {
+			read := make(chan struct{})
+			go func() {
+				defer close(read)
+				_, _ = io.Copy(io.Discard, r.Body)
+			}()
+			<-read
+		}
+		_, _ = io.WriteString(w, "answer")
+	}))
+	defer server.Close()
+	for range 20 {
+		conn, err := net.Dial("tcp", server.Listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = conn.SetDeadline(time.Now().Add(time.Minute))
+		_, _ = io.WriteString(conn, "POST /first HTTP/1.1\r\nHost: a\r\nContent-Length: 8\r\n\r\n")
+		res, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if text, err := io.ReadAll(res.Body); string(text) != "answer" || err != nil || !res.Close {
+			t.Errorf("%q, %v, the connection goes on: %v", text, err, !res.Close)
+		}
+		_, _ = io.WriteString(conn, "the bodyPOST /second HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n")
+		_, _ = io.Copy(io.Discard, conn)
+		_ = conn.Close()
+	}
+}
+
 func TestNothingIsReadAfterTheEnd(t *testing.T) {
 	t.Parallel()
 	r := httptest.NewRequest(http.MethodPost, "/", strings.NewReader("text"))

@@ -56,7 +56,8 @@ func (h *Handler) Validate() error {
 // ServeHTTP proxies the request. Errors carry the status: 502 when no backend could be reached or one broke off, 503
 // when none may be used or all are at their limits, 504 when one took too long.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	body := answerEarly(w, r)
+	body := clientbody.Of(r)
+	body.AnswerEarly(w)
 	defer body.End(w)
 	p := h.begin(w, r)
 	defer p.end()
@@ -65,16 +66,6 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		return h.direct(p, w, r)
 	}
 	return h.composed(p, w, r, next)
-}
-
-// answerEarly lets an HTTP/1.1 response begin while the request's body is still coming. Otherwise net/http would read
-// the rest of the body first, and a backend that answers early, or line by line, would stall. Writers that cannot do
-// it (HTTP/2 always can) say so, and need nothing. Then the body may outlast the response, and must be ended with it.
-func answerEarly(w http.ResponseWriter, r *http.Request) *clientbody.Body {
-	if r.ProtoMajor == 1 && r.ContentLength != 0 {
-		_ = http.NewResponseController(w).EnableFullDuplex()
-	}
-	return clientbody.Of(r)
 }
 
 // Interface guards
