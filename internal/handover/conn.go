@@ -238,8 +238,9 @@ func (c *Conn) rest() {
 		c.opaque = true
 	}
 	c.ending = false
+	leaves := !c.opaque && c.listener.draining() // HTTP/2 goes away by itself
 	c.mu.Unlock()
-	if c.listener.draining() {
+	if leaves {
 		c.Close()
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"testing"
 )
 
@@ -197,7 +198,7 @@ func TestOldestFirst(t *testing.T) {
 // TestWaitingConnection is handed on before any server has accepted it.
 func TestWaitingConnection(t *testing.T) {
 	w := newTown(t)
-	stuck := NewServer(&w.registry, func() Timeouts { return Timeouts{} }).
+	stuck := NewServer(&w.registry, http.NotFoundHandler(), func() Timeouts { return Timeouts{} }).
 		Listen(w.socket.Listen(w.socket.keepAlive, func() {}), Kind{})
 	c := w.dial()
 	c.send(get)
@@ -231,4 +232,53 @@ func TestUpgradedConnectionStays(t *testing.T) {
 			t.Errorf("echo %q, error %v", data, err)
 		}
 	})
+}
+
+// TestHTTP2GoesAway has streams of HTTP/2 without TLS finish where they began, and later ones answered by the next server.
+func TestHTTP2GoesAway(t *testing.T) {
+	w := newTown(t)
+	w.protocols = new(http.Protocols)
+	w.protocols.SetHTTP1(true)
+	w.protocols.SetUnencryptedHTTP2(true)
+	begun, finish := make(chan struct{}), make(chan struct{})
+	old := w.open("old", "", func(rw http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/slow" {
+			close(begun)
+			<-finish
+		}
+		echo(rw, r)
+	})
+	only := new(http.Protocols)
+	only.SetUnencryptedHTTP2(true)
+	client := &http.Client{Transport: &http.Transport{Protocols: only}}
+	t.Cleanup(client.CloseIdleConnections)
+	ask := func(path string) string {
+		res, err := client.Post("http://"+w.address()+path, "", strings.NewReader("body"))
+		if err != nil {
+			return err.Error()
+		}
+		defer res.Body.Close()
+		data, _ := io.ReadAll(res.Body)
+		return res.Header.Get("Server") + ": " + string(data)
+	}
+	slow := make(chan string, 1)
+	go func() { slow <- ask("/slow") }()
+	<-begun
+	for range 20 {
+		if got := ask("/"); got != "old: / body" {
+			t.Fatal(got)
+		}
+	}
+	w.open("next", "", echo)
+	old.shutDown()
+	for range 20 {
+		if got := ask("/"); got != "next: / body" {
+			t.Error(got)
+		}
+	}
+	close(finish)
+	if got := <-slow; got != "old: /slow body" {
+		t.Error(got)
+	}
+	old.wait()
 }

@@ -18,11 +18,12 @@ const patience = 20 * time.Second
 
 // town is an address on which servers follow one another.
 type town struct {
-	t        *testing.T
-	socket   *Socket
-	registry Registry
-	tls      *tls.Config
-	requests atomic.Int64
+	t         *testing.T
+	socket    *Socket
+	registry  Registry
+	tls       *tls.Config
+	protocols *http.Protocols
+	requests  atomic.Int64
 }
 
 func newTown(t *testing.T) *town {
@@ -65,17 +66,15 @@ func (w *town) open(name, kind string, handle http.HandlerFunc) *generation {
 	if w.tls != nil {
 		below = tls.NewListener(below, w.tls)
 	}
-	follower := NewServer(&w.registry, func() Timeouts { return Timeouts{Handshake: patience, Idle: patience} })
+	handler := http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		w.requests.Add(1)
+		rw.Header().Set("Server", name)
+		handle(rw, r)
+	})
+	follower := NewServer(&w.registry, handler, func() Timeouts { return Timeouts{Handshake: patience, Idle: patience} })
 	g := &generation{t: w.t, name: name, begun: make(chan struct{}), ended: make(chan struct{})}
-	g.server = &http.Server{
-		ReadHeaderTimeout: patience,
-		ConnContext:       follower.ConnContext, ConnState: follower.ConnState,
-		Handler: http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-			w.requests.Add(1)
-			rw.Header().Set("Server", name)
-			handle(rw, r)
-		}),
-	}
+	g.server = &http.Server{ReadHeaderTimeout: patience, ConnContext: follower.ConnContext, ConnState: follower.ConnState, Handler: handler}
+	g.server.Protocols = w.protocols
 	g.server.RegisterOnShutdown(func() { close(g.begun) })
 	go g.server.Serve(follower.Listen(below, Kind{Settings: kind}))
 	w.t.Cleanup(func() { g.server.Close() })

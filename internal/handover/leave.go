@@ -20,7 +20,7 @@ func (c *Conn) Close() error {
 		c.leave()
 		return nil
 	}
-	if c.busy && !c.running && c.tracked && c.listener.draining() {
+	if c.busy && !c.running && c.tracked && !c.opaque && c.listener.draining() {
 		// Either it is not to be used again, and the hook says StateClosed next, or a server that shuts down takes it for
 		// idle, and the hook says so next.
 		c.ending = true

@@ -77,8 +77,8 @@ func (l *Listener) Close() error {
 }
 
 func (l *Listener) close(err error) error {
-	l.server.closing.Store(true)
 	l.server.registry.remove(l)
+	l.server.left.CompareAndSwap(nil, l)
 	closed := l.Listener.Close()
 	for _, c := range l.queue.close(err) {
 		l.passWaiting(c)

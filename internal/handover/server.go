@@ -11,11 +11,12 @@ import (
 )
 
 // Server follows the connections of one http.Server through the hooks that it has. The http.Server must have ConnContext and
-// ConnState as its hooks, and be given the listeners of Listen.
+// ConnState as its hooks, and serve the listeners of Listen.
 type Server struct {
 	registry *Registry
+	handler  http.Handler
 	timeouts func() Timeouts
-	closing  atomic.Bool // one of its listeners has closed
+	left     atomic.Pointer[Listener] // the first of its listeners that has closed
 
 	conns   sync.Map // net.Conn, as the http.Server knows it → *Conn
 	inFront sync.Once
@@ -30,9 +31,9 @@ type Timeouts struct {
 	Idle      time.Duration // between requests
 }
 
-// NewServer is for one http.Server. timeouts is asked for each connection.
-func NewServer(r *Registry, timeouts func() Timeouts) *Server {
-	return &Server{registry: r, timeouts: timeouts}
+// NewServer is for one http.Server and its handler. timeouts is asked for each connection.
+func NewServer(r *Registry, handler http.Handler, timeouts func() Timeouts) *Server {
+	return &Server{registry: r, handler: handler, timeouts: timeouts}
 }
 
 // Listen makes a listener for the server of one below it; TLS is ended in that one, if it is.
@@ -67,7 +68,7 @@ type connKey struct{}
 func (s *Server) ConnContext(ctx context.Context, c net.Conn) context.Context {
 	s.inFront.Do(func() {
 		if server, ok := ctx.Value(http.ServerContextKey).(*http.Server); ok {
-			server.Handler = s.noting(server.Handler)
+			server.Handler = http.HandlerFunc(s.serve)
 		}
 	})
 	own := connOf(c)
@@ -102,21 +103,32 @@ func (s *Server) ConnState(c net.Conn, state http.ConnState) {
 	own.closed()
 }
 
-// noting notes that a request has a handler: it must not have another one then.
-func (s *Server) noting(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if c, ok := r.Context().Value(connKey{}).(*Conn); ok {
-			if !c.begin(r) {
-				panic(http.ErrAbortHandler) // the next server answers it
-			}
-			defer c.end()
+// serve notes that a request has a handler: it must not have another one then.
+func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
+	if c, ok := r.Context().Value(connKey{}).(*Conn); ok {
+		if !c.begin(r) {
+			panic(http.ErrAbortHandler) // the next server answers it
 		}
-		if r.ProtoMajor == 2 && s.closing.Load() {
-			// A connection that came while the server began to shut down was not told to go away; this tells it.
-			w.Header().Set("Connection", "close")
-		}
-		next.ServeHTTP(w, r)
-	})
+		defer c.end()
+	}
+	if left := s.left.Load(); left != nil {
+		s.serveLate(left, w, r)
+		return
+	}
+	s.handler.ServeHTTP(w, r)
+}
+
+// serveLate has the next server's handler answer a request that came to this one, on a connection of HTTP/2 whose client has not
+// read yet that it goes away; or has not been told, if it came while the server began to shut down.
+func (s *Server) serveLate(left *Listener, w http.ResponseWriter, r *http.Request) {
+	if r.ProtoMajor == 2 {
+		w.Header().Set("Connection", "close") // net/http makes a GOAWAY of it
+	}
+	if next := s.registry.next(left); next != nil {
+		next.server.handler.ServeHTTP(w, r)
+		return
+	}
+	s.handler.ServeHTTP(w, r)
 }
 
 // connOf finds the Conn in what a server has put around it. Its types are not exported, their field is.

@@ -172,8 +172,8 @@ func (g *gateway) errors() []string {
 	var found []string
 	for line := range strings.Lines(g.log.String()) {
 		wrong := strings.Contains(line, `"level":"error"`) || strings.Contains(line, "panic") || strings.Contains(line, "DATA RACE")
-		// Caddy counts the grace period of each old configuration, and says so when a stream lasts longer.
-		if wrong && !strings.Contains(line, "graceful shutdown") {
+		// Caddy counts the grace period of each old configuration, and says so when a stream lasts longer; and a backend is broken.
+		if wrong && !strings.Contains(line, "graceful shutdown") && !strings.Contains(line, `upstream \"broken\"`) {
 			found = append(found, line)
 		}
 	}

@@ -42,7 +42,7 @@ func newScene(t *testing.T) *scene {
 	}
 	for i := range s.wasm {
 		s.wasm[i] = filepath.Join(t.TempDir(), "mark.wasm")
-		write(t, s.wasm[i], string(module)+strings.Repeat("\x00\x03\x01"+fmt.Sprint(i), i)) // an empty custom section of a name
+		write(t, s.wasm[i], string(module)+strings.Repeat("\x00\x03\x01xy", i)) // a custom section x of one byte
 	}
 	return s
 }
@@ -93,7 +93,7 @@ func (s *scene) everyProtocol() *load {
 	s.t.Cleanup(func() { conn.Close() })
 	l.ask("h1 new connections", 2, func() exchange { return newConnections(s.plain) })
 	l.ask("h1 keep-alive POST", 4, func() exchange { return rawKeepAlive(s.plain, nil) })
-	l.ask("h1 keep-alive POST, TLS", 2, func() exchange { return rawKeepAlive(s.secure, anyCertificate) })
+	l.ask("h1 keep-alive POST, TLS", 2, func() exchange { return rawKeepAlive(s.secure, anyCertificate()) })
 	l.ask("h2 POST", 2, func() exchange { return http2Client(s.secure) })
 	l.ask("h3 POST", 2, func() exchange { return http3Client(s.secure) })
 	l.ask("gRPC calls", 2, func() exchange { return grpcUnary(conn) })
@@ -101,7 +101,7 @@ func (s *scene) everyProtocol() *load {
 	l.keep("WebSockets", 4, webSocket(s.plain))
 	l.keep("server-sent events, h1", 2, serverSentEvents(http.DefaultClient, "http://"+s.plain))
 	l.keep("server-sent events, h2", 1, serverSentEvents(&http.Client{Transport: &http.Transport{
-		TLSClientConfig: anyCertificate, ForceAttemptHTTP2: true,
+		TLSClientConfig: anyCertificate(), ForceAttemptHTTP2: true,
 	}}, "https://"+s.secure))
 	return l
 }

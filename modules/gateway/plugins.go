@@ -119,20 +119,44 @@ func (a *App) startPlugins() {
 	}
 }
 
+// lateRequests is how long a plugin stays after its config was replaced: HTTP/2 and HTTP/3 clients send requests to it until they
+// have read that the connection goes away.
+const lateRequests = 3 * time.Second
+
 func (a *App) releasePlugins() error {
 	if a.plugins == nil {
 		return nil
 	}
+	keys := a.plugins.keys
+	a.plugins.keys = nil
+	switch {
+	case caddy.Exiting():
+		defer a.plugins.awaitLastWords()
+	case a.plugins.serves():
+		time.AfterFunc(lateRequests, func() {
+			if err := deletePlugins(keys); err != nil {
+				a.plugins.logger.Error("releasing plugins", zap.Error(err))
+			}
+		})
+		return nil
+	}
+	return deletePlugins(keys)
+}
+
+func deletePlugins(keys []string) error {
 	var problems []error
-	for _, key := range a.plugins.keys {
+	for _, key := range keys {
 		_, err := pluginPool.Delete(key)
 		problems = append(problems, err)
 	}
-	a.plugins.keys = nil
-	if caddy.Exiting() {
-		a.plugins.awaitLastWords()
-	}
 	return errors.Join(problems...)
+}
+
+// serves tells whether the config was accepted, and can have had requests.
+func (s *pluginSet) serves() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.started
 }
 
 // lastWords is how long the process stays for plugins that have something to finish (proxy_on_done answered 0).

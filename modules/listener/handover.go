@@ -50,7 +50,7 @@ func (h *Handover) Provision(ctx caddy.Context) error {
 	if verifiesByModule(server) { // whose reasons cannot be compared
 		h.settings += fmt.Sprintf("%p", h)
 	}
-	h.follower = handover.NewServer(&registry, h.timeouts)
+	h.follower = handover.NewServer(&registry, server, h.timeouts)
 	server.RegisterConnContext(h.follower.ConnContext)
 	server.RegisterConnState(h.follower.ConnState)
 	return nil
