@@ -61,6 +61,10 @@ hostile: setup guests ## Hostile plugins in a live gateway, every behaviour in e
 	go test -count=1 -timeout 40m ./internal/hostile -all -update
 	@sed -n '/begin: make hostile/,/end: make hostile/p' docs/security.md | grep -v '^<!--'
 
+.PHONY: soak
+soak: setup ## Ten minutes of changes under load of every protocol, then 2000 reloads; prints what was lost and what is left
+	go test -count=1 -v -timeout 40m ./internal/soak -for 10m -changes 300 -reloads 2000 -stock
+
 .PHONY: test-coverage
 test-coverage: guests ## Statement coverage over all packages, as coverage.out and a total
 	go test -timeout 20m -coverpkg=./... -coverprofile=coverage.out ./...

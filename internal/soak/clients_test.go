@@ -107,11 +107,15 @@ func newConnections(address string) exchange {
 	return posting(&http.Transport{DisableKeepAlives: true}, "http://"+address)
 }
 
-func http2Client(address string) exchange {
-	return posting(&http.Transport{TLSClientConfig: anyCertificate(), ForceAttemptHTTP2: true}, "https://"+address)
+// http2Client and http3Client are closed with the load: the gateway waits for their connections when it stops.
+func http2Client(l *load, address string) exchange {
+	transport := &http.Transport{TLSClientConfig: anyCertificate(), ForceAttemptHTTP2: true}
+	l.closers = append(l.closers, transport.CloseIdleConnections)
+	return posting(transport, "https://"+address)
 }
 
-func http3Client(address string) exchange {
-	return posting(&http3.Transport{TLSClientConfig: anyCertificate()}, "https://"+address)
+func http3Client(l *load, address string) exchange {
+	transport := &http3.Transport{TLSClientConfig: anyCertificate()}
+	l.closers = append(l.closers, func() { _ = transport.Close() })
+	return posting(transport, "https://"+address)
 }
-

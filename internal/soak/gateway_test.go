@@ -125,6 +125,12 @@ func (u usage) String() string {
 	return fmt.Sprintf("%d MB, %d goroutines, %d descriptors", u.memory>>20, u.goroutines, u.files)
 }
 
+// isLike allows what a gateway keeps that has worked.
+func (u usage) isLike(before usage) bool {
+	const memory, goroutines, files = 20 << 20, 10, 5
+	return u.memory <= before.memory+memory && u.goroutines <= before.goroutines+goroutines && u.files <= before.files+files
+}
+
 var goroutineTotal = regexp.MustCompile(`goroutine profile: total (\d+)`)
 
 func (g *gateway) usage() usage {

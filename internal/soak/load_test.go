@@ -18,6 +18,8 @@ type load struct {
 	cancel context.CancelFunc
 	all    sync.WaitGroup
 	tables []*tally
+
+	closers []func()
 }
 
 // tally counts for one kind of client.
@@ -81,6 +83,9 @@ func (l *load) keep(name string, streams int, run stream) {
 func (l *load) stop() string {
 	l.cancel()
 	l.all.Wait()
+	for _, end := range l.closers {
+		end()
+	}
 	var b strings.Builder
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	for _, c := range l.tables {

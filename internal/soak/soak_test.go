@@ -90,12 +90,12 @@ func (s *scene) everyProtocol() *load {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	s.t.Cleanup(func() { conn.Close() })
+	l.closers = append(l.closers, func() { _ = conn.Close() })
 	l.ask("h1 new connections", 2, func() exchange { return newConnections(s.plain) })
 	l.ask("h1 keep-alive POST", 4, func() exchange { return rawKeepAlive(s.plain, nil) })
 	l.ask("h1 keep-alive POST, TLS", 2, func() exchange { return rawKeepAlive(s.secure, anyCertificate()) })
-	l.ask("h2 POST", 2, func() exchange { return http2Client(s.secure) })
-	l.ask("h3 POST", 2, func() exchange { return http3Client(s.secure) })
+	l.ask("h2 POST", 2, func() exchange { return http2Client(l, s.secure) })
+	l.ask("h3 POST", 2, func() exchange { return http3Client(l, s.secure) })
 	l.ask("gRPC calls", 2, func() exchange { return grpcUnary(conn) })
 	l.keep("gRPC streams", 2, grpcStream(conn))
 	l.keep("WebSockets", 4, webSocket(s.plain))
@@ -194,13 +194,14 @@ func (s *scene) settle(g *gateway, before usage) {
 	s.t.Logf("%d reloads in %v, at most %v", *reloads, time.Since(began).Round(time.Second), peak)
 	var after usage
 	for range 30 { // Caddy keeps idle connections of old configurations for two minutes
-		if after = g.usage(); after.goroutines <= before.goroutines+10 && after.files <= before.files+5 {
+		g.profile("heap?gc=1")
+		if after = g.usage(); after.isLike(before) {
 			break
 		}
 		time.Sleep(5 * time.Second)
 	}
 	s.t.Logf("after %v: %v", time.Since(began).Round(time.Second), after)
-	if after.goroutines > before.goroutines+10 || after.files > before.files+5 || after.memory > before.memory+40<<20 {
+	if !after.isLike(before) {
 		s.t.Errorf("it was %v", before)
 	}
 	s.remembers()
