@@ -25,6 +25,9 @@ func convert(doc *Document, r *report) *caddy.Config {
 	if t := c.tlsApp(); t != nil {
 		apps["tls"] = c.json(t)
 	}
+	if p := c.pkiApp(); p != nil {
+		apps["pki"] = c.json(p)
+	}
 	return &caddy.Config{AppsRaw: apps}
 }
 

@@ -72,7 +72,7 @@ type AutomaticTLS struct {
 	Pos    Pos        `yaml:"-"`
 	Hosts  StringList `yaml:"hosts" doc:"Host names. Required."`
 	Email  string     `yaml:"email" doc:"Contact for the certificate authority."`
-	Issuer string     `yaml:"issuer" enum:"acme,internal" doc:"acme is a public authority, internal is Caddy's own. Default: acme."`
+	Issuer string     `yaml:"issuer" enum:"acme,internal" doc:"acme is a public authority; internal is Caddy's own, whose root is caddy/pki/authorities/local/root.crt in the data folder, for clients to trust. Default: acme."`
 }
 
 // Node is who the gateway is.

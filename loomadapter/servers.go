@@ -9,6 +9,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/caddyserver/caddy/v2/modules/caddypki"
 	"github.com/caddyserver/caddy/v2/modules/caddytls"
 	"github.com/caddyserver/caddy/v2/modules/metrics"
 
@@ -56,6 +57,11 @@ func (c *converter) server(l *Listener) *caddyhttp.Server {
 	}
 	if l.TLS != nil {
 		s.TLSConnPolicies = c.connectionPolicies(l)
+	}
+	if l.TLS != nil && l.TLS.ClientCA != "" {
+		// Caddy would answer 421 where SNI and Host differ, and so to every client that connects to an address. It guards listeners
+		// whose names ask for different certificates; here all names ask for the same.
+		s.StrictSNIHost = new(bool)
 	}
 	s.Routes = caddyhttp.RouteList{route}
 	if route.MatcherSetsRaw != nil { // Caddy answers other hosts with an empty 200
@@ -141,6 +147,17 @@ func (c *converter) automation(a *AutomaticTLS) *caddytls.AutomationPolicy {
 		policy.IssuersRaw = []json.RawMessage{caddyconfig.JSONModuleObject(caddytls.ACMEIssuer{Email: a.Email}, "module", "acme", &c.warnings)}
 	}
 	return policy
+}
+
+// pkiApp is nil unless Caddy's own authority signs certificates. Its root stays a file: a gateway changes nothing that the rest
+// of the machine trusts.
+func (c *converter) pkiApp() *caddypki.PKI {
+	for _, l := range c.doc.Listeners {
+		if l.TLS != nil && l.TLS.Automatic != nil && l.TLS.Automatic.Issuer == "internal" {
+			return &caddypki.PKI{CAs: map[string]*caddypki.CA{caddypki.DefaultCAID: {InstallTrust: new(bool)}}}
+		}
+	}
+	return nil
 }
 
 // metricsPath is empty when metrics are off.

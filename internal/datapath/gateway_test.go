@@ -31,6 +31,7 @@ func TestMain(m *testing.M) {
 		quic + ".(*Conn).run", quic + ".(*sendQueue).Run", quic + ".(*ReceiveStream).readImpl", quic + ".(*incomingStreamsMap[...]).AcceptStream",
 		quic + ".(*baseServer).run", quic + ".(*baseServer).runSendQueue", quic + ".(*Transport).runSendQueue", quic + ".(*Transport).listen",
 		quic + "/http3.(*Server).Shutdown", stop + ".func1.1", stop + ".func3", stop + ".func4",
+		"github.com/caddyserver/certmagic.keepLockfileFresh", // which sees within 5s that the lock is gone
 	} {
 		options = append(options, goleak.IgnoreAnyFunction(function))
 	}
