@@ -10,7 +10,10 @@ import (
 // parseProxy reads the directive that sends requests to an upstream of the global option.
 //
 //	loom_proxy [<matcher>] <upstream> {
-//		timeout <duration>
+//		timeout             <duration>
+//		stream_idle_timeout <duration>
+//		retries             off
+//		retries { … }       # as in an upstream
 //	}
 func parseProxy(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 	h.Next()
@@ -19,7 +22,11 @@ func parseProxy(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 		return nil, h.Errf("loom_proxy takes the name of one upstream")
 	}
 	handler := &proxy.Handler{Upstream: args[0]}
-	b := block{owner: "loom_proxy", words: map[string]reader{"timeout": duration(&handler.Timeout)}}
+	b := block{owner: "loom_proxy", words: map[string]reader{
+		"timeout":             duration(&handler.Timeout),
+		"stream_idle_timeout": duration(&handler.StreamIdleTimeout),
+		"retries":             readRetries(&handler.Retries),
+	}}
 	if err := b.read(h.Dispenser); err != nil {
 		return nil, err
 	}

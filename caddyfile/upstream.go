@@ -82,6 +82,20 @@ import (
 //		}
 //		panic_threshold <percent>
 //		slow_start      <duration>
+//		retries off
+//		retries {
+//			attempts        <number>
+//			on              <condition>...
+//			per_try_timeout <duration>
+//			methods         <method>...
+//			body_limit      <size>
+//			backoff         <base> [<max>]
+//		}
+//		retry_budget {
+//			percent        <percent>
+//			window         <duration>
+//			min_per_second <number>
+//		}
 //	}
 func readUpstream(d *caddyfile.Dispenser, into map[string]*gateway.Upstream) error {
 	args := d.RemainingArgs()
@@ -122,6 +136,8 @@ func upstreamBlock(name string, u *gateway.Upstream) *block {
 			"passive_health":  func(d *caddyfile.Dispenser) error { return readPassiveHealth(d, u) },
 			"panic_threshold": number(&u.PanicThreshold),
 			"slow_start":      duration(&u.SlowStart),
+			"retries":         readRetries(&u.Retries),
+			"retry_budget":    func(d *caddyfile.Dispenser) error { return readRetryBudget(d, u) },
 		},
 		many: []string{"to"},
 	}

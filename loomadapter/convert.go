@@ -10,7 +10,6 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/loom-gateway/loom/modules/gateway"
-	"github.com/loom-gateway/loom/modules/proxy"
 	"github.com/loom-gateway/loom/modules/router"
 	"github.com/loom-gateway/loom/modules/wasmfilter"
 )
@@ -115,7 +114,7 @@ func (c *converter) target(r *Route) json.RawMessage {
 		}
 		return c.handler("static_response", response)
 	}
-	return c.handler("loom_proxy", proxy.Handler{Upstream: r.Upstream, Timeout: caddy.Duration(r.Timeout)})
+	return c.handler("loom_proxy", c.proxy(r))
 }
 
 func (c *converter) loomApp() *gateway.App {

@@ -44,6 +44,7 @@ func convertTLS(t *UpstreamTLS) *gateway.UpstreamTLS {
 }
 
 func convertResilience(u *Upstream, out *gateway.Upstream) {
+	out.Retries, out.RetryBudget = convertRetries(u.Retries), convertRetryBudget(u.RetryBudget)
 	out.PanicThreshold, out.SlowStart = u.PanicThreshold, caddy.Duration(u.SlowStart)
 	if h := u.HealthCheck; h != nil {
 		out.HealthCheck = &gateway.HealthCheck{

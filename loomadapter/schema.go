@@ -24,6 +24,12 @@ func (p Pos) key(name string) Pos {
 	return Pos{Line: line, Path: p.Path + "." + name}
 }
 
+// has reports whether the mapping has the key.
+func (p Pos) has(name string) bool {
+	_, ok := p.keys[name]
+	return ok
+}
+
 // Document is a loom.yaml.
 type Document struct {
 	Pos       Pos        `yaml:"-"`

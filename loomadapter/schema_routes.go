@@ -25,8 +25,10 @@ type Route struct {
 	RequestID   *RequestID        `yaml:"request_id" doc:"Otherwise than gateway-wide."`
 	Tracing     *Tracing          `yaml:"tracing" doc:"Otherwise than gateway-wide."`
 	CORS        *CORS             `yaml:"cors" doc:"Otherwise than gateway-wide."`
-	Retries     *Feature          `yaml:"retries" need:"later" doc:"Retries."`
 	RateLimit   *RateLimit        `yaml:"rate_limit" doc:"Rate limit of the route, in place of the gateway's; false is none."`
+
+	Retries           *Retries `yaml:"retries" doc:"Otherwise than the upstream says; false for none (docs/upstreams.md#retries)."`
+	StreamIdleTimeout Duration `yaml:"stream_idle_timeout" doc:"Ends an upgraded connection, an event stream or a gRPC stream on which nothing moves for so long. Default: 1h."`
 }
 
 // PluginRef is a plugin of a route.

@@ -16,6 +16,8 @@ type Upstream struct {
 	CircuitBreaker *CircuitBreaker `yaml:"circuit_breaker" doc:"Stops requests to a backend that keeps failing, and tries it again after a while."`
 	PassiveHealth  *PassiveHealth  `yaml:"passive_health" doc:"Leaves a backend alone for a while when requests to it fail."`
 	PanicThreshold int             `yaml:"panic_threshold" doc:"When fewer than so many percent of the backends are well, all get traffic. Default: never."`
+	Retries        *Retries        `yaml:"retries" doc:"Requests that failed are sent again, for all routes that do not say otherwise. Default: none."`
+	RetryBudget    *RetryBudget    `yaml:"retry_budget" doc:"Bounds the retries of all routes together."`
 	SlowStart      Duration        `yaml:"slow_start" doc:"How long the share of a backend that came back, or is new, grows to what is its own. Default: at once."`
 }
 

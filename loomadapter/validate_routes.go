@@ -48,6 +48,7 @@ func (v *validator) routes() {
 			}
 		}
 		v.routeDetails(r)
+		v.routeRetries(r)
 	}
 }
 

@@ -29,6 +29,8 @@ func (v *validator) upstreams() {
 		}
 		v.hash(u)
 		v.thresholds(u)
+		v.retries(u.Retries)
+		v.retryBudget(u.RetryBudget)
 		v.connectionPool(u)
 		v.dns(u)
 	}

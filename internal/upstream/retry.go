@@ -33,14 +33,16 @@ func (r *retryRecord) read() map[string]uint64 {
 	return counts
 }
 
+// Retries are how many requests were sent again, by the reason, and how many were not because of the budget.
+func (u *Upstream) Retries() (made map[string]uint64, refused uint64) {
+	return u.record.retries.read(), u.record.retries.refused.Load()
+}
+
 // Retry has RoundTrip send the request again when it fails in a way that the policy names. until is when nobody waits for
 // the response any more, the zero time: never. RoundTrip may be called once then, and the call must End.
 func (c *Call) Retry(policy *retry.Policy, until time.Time) {
 	c.retrying = &retrying{call: c, policy: policy, until: until}
 }
-
-// Retries is how often the request was sent again, or could not be sent again.
-func (c *Call) Retries() int { return max(0, c.attempts-1) }
 
 // retrying is a request that may be sent several times.
 type retrying struct {
@@ -133,7 +135,7 @@ func (r *retrying) tooLate(err error) error {
 func (r *retrying) reason(res *http.Response, err error) retry.Reason {
 	p := r.policy
 	switch {
-	case r.req.Context().Err() != nil || errors.Is(err, ErrNoEndpoint) || errors.Is(err, ErrOverloaded):
+	case r.req.Context().Err() != nil || errors.Is(err, ErrNoEndpoint) || errors.Is(err, ErrOverloaded) || IsRequestError(err):
 		return retry.None
 	case err != nil && IsDialError(err):
 		return p.OnError(retry.ConnectFailure)

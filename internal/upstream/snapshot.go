@@ -106,13 +106,11 @@ func (u *Upstream) Snapshot() Snapshot {
 		LoadBalancer: u.settings.LoadBalancer,
 		InFlight:     u.calls.Load(),
 		Panic:        u.available.panics.Load(),
-		Retries:      u.record.retries.read(),
 		Durations:    u.record.durations.read(),
-
-		RetriesRefused: u.record.retries.refused.Load(),
 
 		Endpoints: make([]EndpointSnapshot, 0, len(set.endpoints)),
 	}
+	s.Retries, s.RetriesRefused = u.Retries()
 	if u.names != nil {
 		for _, n := range u.names.list {
 			s.Names = append(s.Names, n.snapshot())

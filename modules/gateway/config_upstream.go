@@ -47,6 +47,12 @@ type Upstream struct {
 	// SlowStart is how long the share of an endpoint that came back, or is new, grows from a tenth to all of what is its
 	// own. Default: 0, at once.
 	SlowStart caddy.Duration `json:"slow_start,omitempty"`
+
+	// Retries sends requests that failed again, for all routes to the upstream that do not say otherwise. Default: none.
+	Retries *Retries `json:"retries,omitempty"`
+
+	// RetryBudget bounds the retries of all routes together. Default: see each field.
+	RetryBudget *RetryBudget `json:"retry_budget,omitempty"`
 }
 
 // Endpoint is one backend.

@@ -6,12 +6,16 @@ import (
 
 	"github.com/loom-gateway/loom/internal/circuit"
 	"github.com/loom-gateway/loom/internal/health"
+	"github.com/loom-gateway/loom/internal/retry"
 	"github.com/loom-gateway/loom/internal/upstream"
 )
 
 // resilience adds what keeps traffic flowing when endpoints fail.
 func (u *Upstream) resilience(s *upstream.Settings) (err error) {
 	s.PanicThreshold, s.SlowStart = u.PanicThreshold, time.Duration(u.SlowStart)
+	if b := u.RetryBudget; b != nil {
+		s.RetryBudget = retry.BudgetSettings{Percent: b.Percent, Window: time.Duration(b.Window), MinPerSecond: b.MinPerSecond}
+	}
 	if u.CircuitBreaker != nil {
 		s.Breaker = &upstream.Breaker{Settings: u.CircuitBreaker.settings(), Statuses: u.CircuitBreaker.FailureStatuses}
 	}

@@ -9,8 +9,10 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/loom-gateway/loom/internal/nearest"
+	"github.com/loom-gateway/loom/internal/retry"
 	"github.com/loom-gateway/loom/internal/upstream"
 )
 
@@ -39,6 +41,7 @@ func (p pooledUpstream) Destruct() error {
 // upstreamSet is what one config has taken from the pool.
 type upstreamSet struct {
 	byName  map[string]*upstream.Upstream
+	retries map[string]*retry.Policy // by upstream; nil: none
 	memory  *upstream.Memory
 	observe func(upstream.Event)
 	keys    []string // one for each reference taken
@@ -55,10 +58,12 @@ func (a *App) provisionUpstreams(ctx caddy.Context) error {
 	if a.upstreams.observe, err = a.upstreamEvents(ctx); err != nil {
 		return err
 	}
-	if err := ctx.GetMetricsRegistry().Register(newUpstreamCollector(a.upstreams)); err != nil {
-		return fmt.Errorf("registering the metrics of upstreams: %w", err)
+	for _, collector := range []prometheus.Collector{newUpstreamCollector(a.upstreams), newRetryCollector(a.upstreams)} {
+		if err := ctx.GetMetricsRegistry().Register(collector); err != nil {
+			return fmt.Errorf("registering the metrics of upstreams: %w", err)
+		}
 	}
-	var problems []error
+	problems := []error{a.provisionRetries()}
 	for _, name := range sortedNames(a.Upstreams) {
 		if err := a.upstreams.take(name, a.Upstreams[name]); err != nil {
 			problems = append(problems, fmt.Errorf("upstream %q: %w", name, err))

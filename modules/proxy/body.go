@@ -17,13 +17,14 @@ type sentBody struct {
 	io.Reader
 	client  io.Closer
 	trailer http.Header // nil without any
+	pass    *pass
 	touched atomic.Bool
 }
 
 // sendBody prepares the body of one try.
 func (p *pass) sendBody(req *http.Request) {
 	if req.Body != nil && req.Body != http.NoBody && p.body != nil {
-		req.Body = &sentBody{Reader: req.Body, client: p.body, trailer: req.Trailer}
+		req.Body = &sentBody{Reader: req.Body, client: p.body, trailer: req.Trailer, pass: p}
 	}
 }
 
@@ -38,6 +39,7 @@ func bodyOf(r *http.Request) io.Closer {
 // forwardedBody is the request's body on the direct way. At its end it has the trailers.
 type forwardedBody struct {
 	client  *http.Request
+	pass    *pass
 	trailer http.Header
 	first   [1]byte
 	ahead   []byte // of first, what was read to find out whether there is a body
@@ -54,6 +56,9 @@ func (b *forwardedBody) Read(data []byte) (int, error) {
 		return n, nil
 	}
 	n, err := b.client.Body.Read(data)
+	if n > 0 {
+		b.pass.bodyMoves()
+	}
 	if err == io.EOF && !b.ended {
 		b.ended = true
 		maps.Copy(b.trailer, b.client.Trailer)
@@ -82,6 +87,9 @@ func (b *forwardedBody) Close() error {
 func (b *sentBody) Read(data []byte) (int, error) {
 	b.touched.Store(true)
 	n, err := b.Reader.Read(data)
+	if n > 0 {
+		b.pass.bodyMoves()
+	}
 	if err == io.EOF {
 		forwarded.Drop(b.trailer)
 	}

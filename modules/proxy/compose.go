@@ -42,6 +42,7 @@ func (h *Handler) composed(p *pass, w http.ResponseWriter, r *http.Request, next
 	}
 	forwarded.Drop(r.Trailer)
 	p.ctx = context.WithValue(p.ctx, passKey{}, p)
+	defer p.tellRetries(r)
 	return h.shared.ServeHTTP(w, r.WithContext(p.ctx), next)
 }
 

@@ -3,7 +3,9 @@ package proxy
 import (
 	"github.com/caddyserver/caddy/v2"
 
+	"github.com/loom-gateway/loom/internal/retry"
 	"github.com/loom-gateway/loom/internal/upstream"
+	"github.com/loom-gateway/loom/modules/gateway"
 )
 
 // Handler is http.handlers.loom_proxy: it sends the request to a named upstream of the `loom` app.
@@ -15,6 +17,14 @@ type Handler struct {
 	// event streams and gRPC are exempt once their response has begun. Default: 0, no limit.
 	Timeout caddy.Duration `json:"timeout,omitempty"`
 
+	// StreamIdleTimeout ends an upgraded connection, an event stream or a gRPC stream on which nothing has moved for so long,
+	// in neither direction, once its response has begun. Default: 1h.
+	StreamIdleTimeout caddy.Duration `json:"stream_idle_timeout,omitempty"`
+
+	// Retries sends requests that failed again, in place of what the upstream says. Default: what the upstream says.
+	Retries *gateway.Retries `json:"retries,omitempty"`
+
 	upstream *upstream.Upstream
 	shared   *sharedProxy
+	policy   *retry.Policy // nil: no retries
 }

@@ -43,7 +43,7 @@ func (h *Handler) direct(p *pass, w http.ResponseWriter, r *http.Request) error 
 	}
 	p.response, p.latency = res, time.Since(p.sent)
 	if mayLast(res) {
-		p.lift()
+		p.lift(res)
 	}
 	return h.answer(w, res)
 }

@@ -160,7 +160,7 @@ func (p *pass) forwardBody(req, r *http.Request) error {
 		req.Body, req.ContentLength = nil, 0
 		return nil
 	}
-	body := &forwardedBody{client: r, trailer: http.Header{}}
+	body := &forwardedBody{client: r, pass: p, trailer: http.Header{}}
 	for name := range r.Trailer {
 		if !forwarded.Is(name) {
 			body.trailer[name] = nil

@@ -7,6 +7,9 @@ import (
 	"time"
 )
 
+// grpcDeadlineExceeded is gRPC's status of what has taken too long.
+const grpcDeadlineExceeded = "4"
+
 func isGRPC(h http.Header) bool {
 	return strings.HasPrefix(h.Get("Content-Type"), "application/grpc")
 }
@@ -46,7 +49,7 @@ func grpcTimeout(s string) (time.Duration, bool) {
 // deadlineExceeded is how gRPC says that time is over: a response of headers only. An HTTP status in its place would
 // reach the program as UNAVAILABLE, which clients retry.
 func deadlineExceeded(req *http.Request) *http.Response {
-	return grpcError(req, "4", "deadline exceeded at the gateway")
+	return grpcError(req, grpcDeadlineExceeded, "deadline exceeded at the gateway")
 }
 
 // overloaded is UNAVAILABLE, as Envoy answers: clients may send the call again, since nothing of it was sent, and the header

@@ -35,6 +35,9 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if h.upstream, err = app.Upstream(h.Upstream); err != nil {
 		return err
 	}
+	if err := h.provisionRetries(app); err != nil {
+		return err
+	}
 	shared, err := app.Shared("loom_proxy "+h.Upstream, func() (any, error) {
 		return newShared(ctx, h.upstream)
 	})
@@ -49,6 +52,9 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 func (h *Handler) Validate() error {
 	if h.Timeout < 0 {
 		return errors.New("timeout: must not be negative")
+	}
+	if h.StreamIdleTimeout < 0 {
+		return errors.New("stream_idle_timeout: must not be negative")
 	}
 	return nil
 }

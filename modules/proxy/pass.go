@@ -1,23 +1,26 @@
 package proxy
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
 
 	"github.com/loom-gateway/loom/internal/filterstate"
 	"github.com/loom-gateway/loom/internal/upstream"
 	"github.com/loom-gateway/loom/modules/gateway"
 )
 
-// streamIdleTimeout replaces the listener's read_idle_timeout for requests that may be silent by nature.
-const streamIdleTimeout = 24 * time.Hour
+// readIdleTimeout replaces the listener's read_idle_timeout for requests that may be silent by nature.
+const readIdleTimeout = 24 * time.Hour
 
 // pass is one request on its way through the proxy.
 type pass struct {
@@ -33,6 +36,10 @@ type pass struct {
 
 	deadline    time.Time // of a gRPC client; zero when it has none
 	restoreIdle func()    // nil when the idle timeout is the listener's
+
+	logger    *zap.Logger
+	idleLimit time.Duration        // of a stream
+	idle      atomic.Pointer[idle] // nil before there is a stream
 
 	writer   http.ResponseWriter
 	hints    sync.Mutex     // held while an informational response is passed on
@@ -50,7 +57,10 @@ func passOf(ctx context.Context) *pass {
 
 // begin lets a request in.
 func (h *Handler) begin(w http.ResponseWriter, r *http.Request) *pass {
-	p := &pass{writer: w, call: h.upstream.Begin(), body: bodyOf(r), limit: time.Duration(h.Timeout), deadline: grpcDeadline(r)}
+	p := &pass{
+		writer: w, call: h.upstream.Begin(), body: bodyOf(r), limit: time.Duration(h.Timeout), deadline: grpcDeadline(r),
+		logger: h.shared.logger, idleLimit: cmp.Or(time.Duration(h.StreamIdleTimeout), defaultStreamIdleTimeout),
+	}
 	clientIP, _ := caddyhttp.GetVar(r.Context(), caddyhttp.ClientIPVarKey).(string)
 	p.call.HashOn(r.Header, clientIP)
 	p.state = gateway.VarsOf(r.Context()).State()
@@ -59,9 +69,10 @@ func (h *Handler) begin(w http.ResponseWriter, r *http.Request) *pass {
 		p.ctx, p.cancel = context.WithCancelCause(p.ctx)
 		p.timer = time.AfterFunc(p.limit, func() { p.cancel(context.DeadlineExceeded) })
 	}
+	p.mayRetry(h)
 	if maySilent(r) {
 		if reader, _ := caddyhttp.IdleTimeoutsFromContext(r.Context()); reader != nil {
-			p.restoreIdle = reader.Override(streamIdleTimeout, 0)
+			p.restoreIdle = reader.Override(max(readIdleTimeout, p.idleLimit), 0)
 		}
 	}
 	return p
@@ -75,14 +86,27 @@ func (p *pass) end() {
 	if p.restoreIdle != nil {
 		p.restoreIdle()
 	}
+	if i := p.idle.Load(); i != nil {
+		i.timer.Stop()
+	}
 	p.call.End()
 	p.tellLatency()
 }
 
-// lift ends the timeout: the response has begun, and it may last.
-func (p *pass) lift() {
+// lift ends the timeout: the response has begun, and it may last, as long as it is not idle.
+func (p *pass) lift(res *http.Response) {
 	if p.timer != nil {
 		p.timer.Stop()
+	}
+	if res.Body != nil && res.Body != http.NoBody {
+		p.watch(res)
+	}
+}
+
+// bodyMoves says that something of the request's body has come.
+func (p *pass) bodyMoves() {
+	if i := p.idle.Load(); i != nil {
+		i.move()
 	}
 }
 

@@ -38,7 +38,7 @@ func (transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, p.tellFailure(p.withStatus(err))
 	}
 	if mayLast(res) {
-		p.lift()
+		p.lift(res)
 	}
 	return res, nil
 }
