@@ -193,3 +193,6 @@ func (d *Document) known(path string) string {
 
 // Paths of the document, as it writes them.
 func (d *Document) Paths() []string { return slices.Sorted(maps.Keys(d.paths)) }
+
+// Known reports whether the document has the path.
+func (d *Document) Known(path string) bool { return d.known(path) != "" }

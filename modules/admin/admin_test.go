@@ -24,7 +24,7 @@ const loom = `{
 	"plugins": {"limit": {"bundled": "rate-limit", "instances": 1, "config": "{\"requests_per_second\": 5}"}}
 }`
 
-func provision(t *testing.T) *moduletest.Caddy {
+func provision(t testing.TB) *moduletest.Caddy {
 	t.Helper()
 	c := moduletest.Provision(t, moduletest.HTTP(loom, `{"handler": "loom_admin", "allowed_hosts": ["admin.example.com"]}`))
 	app := c.App("loom").(*gateway.App)
