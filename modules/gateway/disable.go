@@ -57,6 +57,17 @@ func (i PluginInfo) users() string {
 func (s *pluginSet) enable(name string) {
 	if s.byName[name].SetDisabled(false) {
 		s.logger.Info("plugin enabled again", zap.String("plugin", name))
+		s.enabled = append(s.enabled, name)
+	}
+}
+
+// tellEnabled emits the events of that, when every app has started: before, nobody may listen yet.
+func (s *pluginSet) tellEnabled() {
+	s.mu.Lock()
+	names := s.enabled
+	s.enabled = nil
+	s.mu.Unlock()
+	for _, name := range names {
 		s.emit("loom.plugin.enabled", map[string]any{"plugin": name})
 	}
 }

@@ -17,7 +17,7 @@ func (a *App) watchLife(ctx caddy.Context) error {
 	if err != nil {
 		return fmt.Errorf("finding the events app: %w", err)
 	}
-	a.up = new(startedEvent)
+	a.up = &startedEvent{then: func() { a.plugins.tellEnabled() }}
 	events := app.(*caddyevents.App)
 	if err := events.On("started", a.up); err != nil {
 		return fmt.Errorf("subscribing to the start of the config: %w", err)
@@ -32,14 +32,19 @@ func (a *App) watchLife(ctx caddy.Context) error {
 }
 
 // startedEvent hears when every app of the config has started: then its listeners are open.
-type startedEvent struct{ when atomic.Pointer[time.Time] }
+type startedEvent struct {
+	when atomic.Pointer[time.Time]
+	then func()
+}
 
 func (s *startedEvent) at() *time.Time { return s.when.Load() }
 
 // Handle implements caddyevents.Handler.
 func (s *startedEvent) Handle(context.Context, caddy.Event) error {
 	now := time.Now()
-	s.when.CompareAndSwap(nil, &now)
+	if s.when.CompareAndSwap(nil, &now) {
+		s.then()
+	}
 	return nil
 }
 

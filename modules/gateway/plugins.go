@@ -55,6 +55,7 @@ type pluginSet struct {
 	emit    func(name string, data map[string]any)
 	keys    []string // one for each reference taken
 	started bool
+	enabled []string // plugins that the start has put back into service
 }
 
 // provisionPlugins opens every plugin of the config: it is read, compiled, started and configured here, so that a bad one
