@@ -8,6 +8,7 @@ import (
 	"github.com/loom-gateway/loom/modules/middleware/metrics"
 	"github.com/loom-gateway/loom/modules/middleware/recovery"
 	"github.com/loom-gateway/loom/modules/middleware/requestid"
+	"github.com/loom-gateway/loom/modules/middleware/websocket"
 )
 
 // parseRecovery reads the directive that makes panics cost one request.
@@ -61,6 +62,37 @@ func parseCORS(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 			"credentials": onOff(&handler.Credentials), "max_age": duration(&handler.MaxAge), "private_network": onOff(&handler.PrivateNetwork),
 		},
 		many: []string{"origins", "methods", "headers", "expose"},
+	}
+	if err := b.read(h.Dispenser); err != nil {
+		return nil, err
+	}
+	if err := handler.Check(); err != nil {
+		return nil, h.Errf("%v", err)
+	}
+	return handler, nil
+}
+
+// parseWebSocket reads the directive for WebSockets: those that pass, or with deny none.
+//
+//	loom_websocket [<matcher>] [deny] {
+//		origins      self|<origin>...
+//		idle_timeout <duration>
+//		max_message  <size>
+//	}
+func parseWebSocket(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
+	h.Next()
+	handler := &websocket.Handler{}
+	if h.NextArg() {
+		if handler.Deny = h.Val() == "deny"; !handler.Deny || h.NextArg() {
+			return nil, h.Errf("loom_websocket takes a block, or deny")
+		}
+	}
+	b := block{
+		owner: "loom_websocket",
+		words: map[string]reader{
+			"origins": list(&handler.Origins), "idle_timeout": duration(&handler.IdleTimeout), "max_message": size(&handler.MaxMessage),
+		},
+		many: []string{"origins"},
 	}
 	if err := b.read(h.Dispenser); err != nil {
 		return nil, err

@@ -23,6 +23,8 @@ func init() {
 	httpcaddyfile.RegisterDirectiveOrder("loom_cors", httpcaddyfile.Before, "map")
 	httpcaddyfile.RegisterHandlerDirective("loom_rate_limit", parseRateLimit)
 	httpcaddyfile.RegisterDirectiveOrder("loom_rate_limit", httpcaddyfile.Before, "map")
+	httpcaddyfile.RegisterHandlerDirective("loom_websocket", parseWebSocket)
+	httpcaddyfile.RegisterDirectiveOrder("loom_websocket", httpcaddyfile.Before, "map")
 
 	httpcaddyfile.RegisterHandlerDirective("loom_wasm", parseWasm)
 	httpcaddyfile.RegisterDirectiveOrder("loom_wasm", httpcaddyfile.Before, "invoke")

@@ -12,6 +12,7 @@ import (
 	"github.com/loom-gateway/loom/modules/middleware/metrics"
 	"github.com/loom-gateway/loom/modules/middleware/recovery"
 	"github.com/loom-gateway/loom/modules/middleware/requestid"
+	"github.com/loom-gateway/loom/modules/middleware/websocket"
 )
 
 // part is one kind of middleware of the document: a section gateway-wide, and a section of a route.
@@ -28,10 +29,14 @@ type setting struct {
 	word bool // it is written as true or false, without keys of its own
 	// config is the module's.
 	config any
+	// refuses marks a section that is off by a module that refuses; allowing is that module's config for routes where it is on
+	// again, or nil if they need none.
+	refuses  bool
+	allowing any
 }
 
 func newSetting(at Pos, enabled *bool, config any) *setting {
-	return &setting{at, isOn(enabled), at.keys == nil, config}
+	return &setting{at: at, on: isOn(enabled), word: at.keys == nil, config: config}
 }
 
 // parts are all kinds of middleware, outermost first. The order is router.MiddlewareOrder.
@@ -43,6 +48,7 @@ func parts() []part {
 		{"tracing", func(d *Document) *setting { return d.Tracing.setting() }, func(r *Route) *setting { return r.Tracing.setting() }},
 		{"loom_cors", func(d *Document) *setting { return d.CORS.setting() }, func(r *Route) *setting { return r.CORS.setting() }},
 		{rateLimitHandler, func(d *Document) *setting { return d.RateLimit.setting(gatewayLimiter) }, (*Route).rateLimit},
+		{"loom_websocket", func(d *Document) *setting { return d.WebSocket.gateway() }, func(r *Route) *setting { return r.WebSocket.setting() }},
 	}
 }
 
@@ -67,7 +73,11 @@ func (c *converter) routeMiddleware(r *Route) (without []string, own []json.RawM
 		case one == nil:
 		case !one.on && on:
 			without = append(without, p.handler)
-		case one.on && one.word && on:
+		case one.on && one.word && on && all.refuses && all.allowing == nil:
+			without = append(without, p.handler)
+		case one.on && one.word && on && all.refuses:
+			own = append(own, c.configured(p, &setting{at: one.at, config: all.allowing}))
+		case one.on && one.word && (on || one.config == nil):
 		case one.on && one.word && all != nil:
 			own = append(own, c.configured(p, &setting{at: one.at, config: all.config}))
 		case one.on:
@@ -137,4 +147,34 @@ func (o *CORS) setting() *setting {
 		Origins: o.Origins, Methods: o.Methods, Headers: o.Headers, Expose: o.Expose, Credentials: o.Credentials,
 		MaxAge: caddy.Duration(o.MaxAge), PrivateNetwork: o.PrivateNetwork,
 	})
+}
+
+// gateway is nothing at all for WebSockets that all pass.
+func (w *WebSocket) gateway() *setting {
+	if s := w.setting(); s != nil && s.config != nil {
+		return s
+	}
+	return nil
+}
+
+// setting is always on: what is off is refused.
+func (w *WebSocket) setting() *setting {
+	if w == nil {
+		return nil
+	}
+	s := newSetting(w.Pos, nil, nil)
+	limits := &websocket.Handler{Origins: w.Origins, IdleTimeout: caddy.Duration(w.IdleTimeout), MaxMessage: int64(w.MaxMessage)}
+	hasLimits := len(w.Origins) > 0 || w.IdleTimeout > 0 || w.MaxMessage > 0
+	switch {
+	case !isOn(w.Enabled):
+		s.word, s.refuses, s.config = false, true, &websocket.Handler{Deny: true}
+		if hasLimits {
+			s.allowing = limits
+		}
+	case hasLimits:
+		s.config = limits
+	default:
+		s.word = true
+	}
+	return s
 }

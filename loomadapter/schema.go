@@ -49,6 +49,7 @@ type Document struct {
 	CORS      *CORS      `yaml:"cors" doc:"Cross-origin requests of browsers. Default: off."`
 	RateLimit *RateLimit `yaml:"rate_limit" doc:"Rate limit that all routes without one of their own share, docs/rate-limit.md. Default: off."`
 	Redis     []Redis    `yaml:"redis" doc:"Redis servers in which gateways share rate limits."`
+	WebSocket *WebSocket `yaml:"websocket" doc:"What becomes of WebSockets. Default: all pass."`
 }
 
 // Listener is an address that the gateway listens on.

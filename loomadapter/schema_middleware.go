@@ -41,3 +41,14 @@ type CORS struct {
 }
 
 func (*CORS) section() {}
+
+// WebSocket is what becomes of WebSockets, gateway-wide or of a route.
+type WebSocket struct {
+	Pos         Pos        `yaml:"-"`
+	Enabled     *bool      `yaml:"enabled" doc:"false refuses WebSockets with 403. Default: true."`
+	Origins     StringList `yaml:"origins" doc:"Whose pages may open them, as in cors, or self for pages of the same host. Default: all."`
+	IdleTimeout Duration   `yaml:"idle_timeout" doc:"Closes a connection (1001) over which nothing was sent for so long. Default: never."`
+	MaxMessage  Size       `yaml:"max_message" doc:"Closes a connection (1009) whose client sends a longer message. Default: no limit."`
+}
+
+func (*WebSocket) section() {}

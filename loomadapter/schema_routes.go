@@ -20,10 +20,10 @@ type Route struct {
 	StripPrefix string            `yaml:"strip_prefix" doc:"Removed from the front of the path before plugins and upstream see it."`
 	Rewrite     string            `yaml:"rewrite" doc:"Replaces the path; {name} inserts a capture, {*} what a trailing * matched."`
 	Timeout     Duration          `yaml:"timeout" doc:"Longest time until the response is complete; then 504. Default: no limit."`
-	WebSocket   *bool             `yaml:"websocket" doc:"WebSockets pass by default; false is not available yet."`
 	Recovery    *Recovery         `yaml:"recovery" doc:"Otherwise than gateway-wide."`
 	RequestID   *RequestID        `yaml:"request_id" doc:"Otherwise than gateway-wide."`
 	Tracing     *Tracing          `yaml:"tracing" doc:"Otherwise than gateway-wide."`
+	WebSocket   *WebSocket        `yaml:"websocket" doc:"Otherwise than gateway-wide; false refuses WebSockets with 403."`
 	CORS        *CORS             `yaml:"cors" doc:"Otherwise than gateway-wide."`
 	RateLimit   *RateLimit        `yaml:"rate_limit" doc:"Rate limit of the route, in place of the gateway's; false is none."`
 

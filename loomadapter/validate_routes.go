@@ -59,9 +59,6 @@ func (v *validator) routeDetails(r *Route) {
 	if r.StripPrefix != "" && r.Rewrite != "" {
 		v.errorf(r.Pos.key("rewrite"), "strip_prefix and rewrite are both set: keep one")
 	}
-	if r.WebSocket != nil && !*r.WebSocket {
-		v.errorf(r.Pos.key("websocket"), "refusing WebSockets is not available in this version of Loom: remove the key")
-	}
 	if r.Redirect != nil {
 		v.required(r.Redirect.To, r.Redirect.Pos, "to", "https://example.com{http.request.uri}")
 		if s := r.Redirect.Status; s != 0 && !slices.Contains([]int{301, 302, 303, 307, 308}, s) {

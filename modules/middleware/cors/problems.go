@@ -10,6 +10,8 @@ import (
 
 	"github.com/jub0bs/cors"
 	"github.com/jub0bs/cors/cfgerrors"
+
+	"github.com/loom-gateway/loom/internal/origins"
 )
 
 // Check reports what is wrong with the settings, all of it.
@@ -51,10 +53,7 @@ func advice(err error) error {
 		}
 		return fmt.Errorf("origin %q with credentials would trust whoever registers a name below it: write a domain of your own, such as https://*.example.com", e.Value)
 	case *cfgerrors.UnacceptableOriginPatternError:
-		if e.Reason == "missing" {
-			return errors.New("origins: name at least one, such as https://example.com")
-		}
-		return fmt.Errorf("origin %q: write scheme://host without a path and without a default port, such as https://example.com or https://*.example.com", e.Value)
+		return origins.Advice(e)
 	case *cfgerrors.IncompatibleWildcardResponseHeaderNameError:
 		return errors.New(`expose "*" does not go with credentials: name the headers`)
 	case *cfgerrors.UnacceptableMethodError:
