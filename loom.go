@@ -33,6 +33,7 @@ import (
 	_ "github.com/loom-gateway/loom/modules/middleware/ratelimit"
 	_ "github.com/loom-gateway/loom/modules/middleware/recovery"
 	_ "github.com/loom-gateway/loom/modules/middleware/requestid"
+	_ "github.com/loom-gateway/loom/modules/middleware/tracing"
 	_ "github.com/loom-gateway/loom/modules/middleware/websocket"
 	_ "github.com/loom-gateway/loom/modules/proxy"
 	_ "github.com/loom-gateway/loom/modules/router"

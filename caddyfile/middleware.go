@@ -8,6 +8,7 @@ import (
 	"github.com/loom-gateway/loom/modules/middleware/metrics"
 	"github.com/loom-gateway/loom/modules/middleware/recovery"
 	"github.com/loom-gateway/loom/modules/middleware/requestid"
+	"github.com/loom-gateway/loom/modules/middleware/tracing"
 	"github.com/loom-gateway/loom/modules/middleware/websocket"
 )
 
@@ -38,6 +39,26 @@ func parseRequestID(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error)
 		return nil, h.Errf("loom_request_id takes the name of one header")
 	}
 	return handler, noBlock(h.Dispenser, "loom_request_id")
+}
+
+// parseTracing reads the directive for OpenTelemetry's spans of requests.
+//
+//	loom_tracing {
+//		span      <text>
+//		attribute <name> <text>
+//	}
+func parseTracing(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
+	h.Next()
+	if h.NextArg() {
+		return nil, h.Errf("loom_tracing takes no value, only a block")
+	}
+	handler := &tracing.Handler{}
+	b := block{
+		owner: "loom_tracing",
+		words: map[string]reader{"span": text(&handler.Span), "attribute": pairs(&handler.Attributes)},
+		many:  []string{"attribute"},
+	}
+	return handler, b.read(h.Dispenser)
 }
 
 // parseCORS reads the directive for cross-origin requests of browsers. All origins are `origins *`: behind loom_cors a star would be

@@ -12,13 +12,15 @@ import "github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 func init() {
 	httpcaddyfile.RegisterGlobalOption("loom", parseLoom)
 
-	// Middleware, outermost first; Caddy's tracing is between the metrics and the rest.
+	// Middleware, outermost first; Caddy's own tracing is among it.
 	httpcaddyfile.RegisterHandlerDirective("loom_recovery", parseRecovery)
 	httpcaddyfile.RegisterDirectiveOrder("loom_recovery", httpcaddyfile.Before, "tracing")
 	httpcaddyfile.RegisterHandlerDirective("loom_request_id", parseRequestID)
 	httpcaddyfile.RegisterDirectiveOrder("loom_request_id", httpcaddyfile.Before, "tracing")
 	httpcaddyfile.RegisterHandlerDirective("loom_metrics", parseMetrics)
 	httpcaddyfile.RegisterDirectiveOrder("loom_metrics", httpcaddyfile.Before, "tracing")
+	httpcaddyfile.RegisterHandlerDirective("loom_tracing", parseTracing)
+	httpcaddyfile.RegisterDirectiveOrder("loom_tracing", httpcaddyfile.Before, "tracing")
 	httpcaddyfile.RegisterHandlerDirective("loom_cors", parseCORS)
 	httpcaddyfile.RegisterDirectiveOrder("loom_cors", httpcaddyfile.Before, "map")
 	httpcaddyfile.RegisterHandlerDirective("loom_rate_limit", parseRateLimit)

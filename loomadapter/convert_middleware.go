@@ -1,17 +1,16 @@
 package loomadapter
 
 import (
-	"cmp"
 	"encoding/json"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp/tracing"
 
 	"github.com/loom-gateway/loom/modules/middleware/cors"
 	"github.com/loom-gateway/loom/modules/middleware/metrics"
 	"github.com/loom-gateway/loom/modules/middleware/recovery"
 	"github.com/loom-gateway/loom/modules/middleware/requestid"
+	"github.com/loom-gateway/loom/modules/middleware/tracing"
 	"github.com/loom-gateway/loom/modules/middleware/websocket"
 )
 
@@ -45,7 +44,7 @@ func parts() []part {
 		{"loom_recovery", func(d *Document) *setting { return d.Recovery.gateway() }, func(r *Route) *setting { return r.Recovery.setting() }},
 		{"loom_request_id", func(d *Document) *setting { return d.RequestID.setting() }, func(r *Route) *setting { return r.RequestID.setting() }},
 		{"loom_metrics", func(d *Document) *setting { return &setting{on: d.metricsPath() != "", config: metrics.Handler{}} }, never},
-		{"tracing", func(d *Document) *setting { return d.Tracing.setting() }, func(r *Route) *setting { return r.Tracing.setting() }},
+		{"loom_tracing", func(d *Document) *setting { return d.Tracing.setting() }, func(r *Route) *setting { return r.Tracing.setting() }},
 		{"loom_cors", func(d *Document) *setting { return d.CORS.setting() }, func(r *Route) *setting { return r.CORS.setting() }},
 		{rateLimitHandler, func(d *Document) *setting { return d.RateLimit.setting(gatewayLimiter) }, (*Route).rateLimit},
 		{"loom_websocket", func(d *Document) *setting { return d.WebSocket.gateway() }, func(r *Route) *setting { return r.WebSocket.setting() }},
@@ -136,7 +135,7 @@ func (t *Tracing) setting() *setting {
 	if t == nil {
 		return nil
 	}
-	return newSetting(t.Pos, t.Enabled, tracing.Tracing{SpanName: cmp.Or(t.Span, "loom"), SpanAttributes: t.Attributes})
+	return newSetting(t.Pos, t.Enabled, tracing.Handler{Span: t.Span, Attributes: t.Attributes})
 }
 
 func (o *CORS) setting() *setting {

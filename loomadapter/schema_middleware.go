@@ -21,7 +21,7 @@ func (*RequestID) section() {}
 type Tracing struct {
 	Pos        Pos               `yaml:"-"`
 	Enabled    *bool             `yaml:"enabled" doc:"Default: true, when the section is there."`
-	Span       string            `yaml:"span" doc:"Name of the spans; placeholders work. Default: loom."`
+	Span       string            `yaml:"span" doc:"Name of the spans; placeholders work. Default: {http.request.method} {loom.route.id}."`
 	Attributes map[string]string `yaml:"attributes" doc:"Attributes of the spans; placeholders work."`
 }
 

@@ -27,7 +27,7 @@ const (
 	adminTimeout       = caddy.Duration(30 * time.Second)
 	adminMaxHeader     = 16 << 10
 
-	defaultMetricsPath = "/metrics"
+	defaultMetricsPath  = "/metrics"
 )
 
 func itoa(n int) string { return strconv.Itoa(n) }

@@ -60,7 +60,7 @@ func (c *Call) RoundTrip(req *http.Request) (res *http.Response, err error) {
 		return c.retrying.run(req)
 	}
 	err = c.try(req.Context(), func(e *Endpoint) (*http.Response, error) {
-		res, err = e.roundTrip(req, c.inform)
+		res, err = c.send(e, req, c.inform)
 		return res, err
 	})
 	return res, err

@@ -106,7 +106,7 @@ func (r *retrying) attempt(e *Endpoint, req *http.Request) (*http.Response, erro
 	if limit := r.policy.PerTryTimeout; limit > 0 {
 		inTime = time.AfterFunc(limit, func() { cancel(errTryTimeout) }).Stop
 	}
-	res, err := e.roundTrip(req.WithContext(ctx), inform)
+	res, err := r.call.send(e, req.WithContext(ctx), inform)
 	if inTime() && err == nil {
 		r.cancel = cancel
 		return res, nil

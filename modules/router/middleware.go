@@ -22,7 +22,7 @@ type middleware struct {
 // that preflights cost no token, and refusals can be read by the scripts that they are for.
 func MiddlewareOrder() []string {
 	return []string{
-		"loom_recovery", "loom_request_id", "loom_metrics", "tracing", "loom_access_log", "loom_cors", "loom_rate_limit", "loom_websocket",
+		"loom_recovery", "loom_request_id", "loom_metrics", "loom_tracing", "tracing", "loom_access_log", "loom_cors", "loom_rate_limit", "loom_websocket",
 	}
 }
 

@@ -2,7 +2,6 @@ package wasmfilter_test
 
 import (
 	"encoding/hex"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -11,11 +10,9 @@ import (
 	"testing"
 
 	_ "github.com/caddyserver/caddy/v2/modules/caddyhttp/tracing"
-	collector "go.opentelemetry.io/proto/otlp/collector/trace/v1"
-	common "go.opentelemetry.io/proto/otlp/common/v1"
 	otlp "go.opentelemetry.io/proto/otlp/trace/v1"
-	"google.golang.org/protobuf/proto"
 
+	"github.com/loom-gateway/loom/internal/otlptest"
 	"github.com/loom-gateway/loom/modules/moduletest"
 )
 
@@ -23,81 +20,6 @@ const (
 	clientTrace = "4bf92f3577b34da6a3ce929d0e0e4736"
 	clientSpan  = "00f067aa0ba902b7"
 )
-
-// receiver is an OTLP server: it keeps the spans of the requests that exporters send.
-type receiver struct {
-	mu    sync.Mutex
-	spans []*otlp.Span
-}
-
-// receive makes the process's exporter, which the next config with a tracing handler starts, send to a receiver.
-func receive(t *testing.T) *receiver {
-	t.Helper()
-	rec := &receiver{}
-	s := httptest.NewServer(rec)
-	t.Cleanup(s.Close)
-	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", s.URL)
-	t.Setenv("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf")
-	return rec
-}
-
-func (rec *receiver) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	body, err := io.ReadAll(r.Body)
-	var export collector.ExportTraceServiceRequest
-	if err != nil || r.URL.Path != "/v1/traces" || proto.Unmarshal(body, &export) != nil {
-		w.WriteHeader(http.StatusBadRequest)
-		return
-	}
-	rec.mu.Lock()
-	defer rec.mu.Unlock()
-	for _, resource := range export.GetResourceSpans() {
-		for _, scope := range resource.GetScopeSpans() {
-			rec.spans = append(rec.spans, scope.GetSpans()...)
-		}
-	}
-	w.Header().Set("Content-Type", "application/x-protobuf")
-}
-
-// span finds the one span of a name; the config must be closed, which exports what there is.
-func (rec *receiver) span(t *testing.T, name string) *otlp.Span {
-	t.Helper()
-	rec.mu.Lock()
-	defer rec.mu.Unlock()
-	var names []string
-	var found []*otlp.Span
-	for _, s := range rec.spans {
-		if names = append(names, s.GetName()); s.GetName() == name {
-			found = append(found, s)
-		}
-	}
-	if len(found) != 1 {
-		t.Fatalf("there are %d spans %q among %q", len(found), name, names)
-	}
-	return found[0]
-}
-
-// attributes are those of a span as text.
-func attributes(s *otlp.Span) map[string]string {
-	all := map[string]string{}
-	for _, a := range s.GetAttributes() {
-		all[a.GetKey()] = attributeText(a.GetValue())
-	}
-	return all
-}
-
-func attributeText(v *common.AnyValue) string {
-	switch v.GetValue().(type) {
-	case *common.AnyValue_StringValue:
-		return v.GetStringValue()
-	case *common.AnyValue_ArrayValue:
-		var parts []string
-		for _, part := range v.GetArrayValue().GetValues() {
-			parts = append(parts, part.GetStringValue())
-		}
-		return strings.Join(parts, " ")
-	}
-	return strings.Trim(strings.NewReplacer("int_value:", "", "double_value:", "").Replace(v.String()), " ")
-}
 
 // askable is a server, for HTTP and gRPC, that remembers the traceparent of each request by its path.
 func askable(t *testing.T) (address string, seen func(path string) string) {
@@ -166,18 +88,18 @@ func callScript(headers string) string {
 
 // Each plugin has a span below the request's, a call one below the plugin's, and the server that is called gets it as its parent.
 func TestSpansOfPlugins(t *testing.T) {
-	rec := receive(t)
+	rec := otlptest.Receive(t)
 	backend, parentOf := askable(t)
 	config := traced(t, backend, "", "span-asks", callScript(""), "span-tags", script(
 		`request_headers: del 0 user-agent; add 0 x-tag one; set 0 x-user eve`, `response_headers: set 2 content-type text/html; add 2 x-tag two`))
 	if status := ask(t, config, "01"); status != 200 {
 		t.Fatalf("status %d", status)
 	}
-	request := rec.span(t, "request")
+	request := rec.Span(t, "request")
 	if id := hex.EncodeToString(request.GetParentSpanId()); id != clientSpan {
 		t.Errorf("the request's parent is %s", id)
 	}
-	asks, tags, call := rec.span(t, "loom.plugin span-asks"), rec.span(t, "loom.plugin span-tags"), rec.span(t, "loom.call auth")
+	asks, tags, call := rec.Span(t, "loom.plugin span-asks"), rec.Span(t, "loom.plugin span-tags"), rec.Span(t, "loom.call auth")
 	for _, s := range []struct{ span, parent *otlp.Span }{{asks, request}, {tags, request}, {call, asks}} {
 		if !slices.Equal(s.span.GetParentSpanId(), s.parent.GetSpanId()) || hex.EncodeToString(s.span.GetTraceId()) != clientTrace {
 			t.Errorf("%s is not below %s", s.span.GetName(), s.parent.GetName())
@@ -204,7 +126,7 @@ func TestSpansOfPlugins(t *testing.T) {
 // has compares attributes; an empty text stands for any value.
 func has(t *testing.T, s *otlp.Span, want map[string]string) {
 	t.Helper()
-	got := attributes(s)
+	got := otlptest.Attributes(s)
 	for name, value := range want {
 		if text, ok := got[name]; !ok || (value != "" && !sameWords(text, value)) {
 			t.Errorf("%s: %s = %q, want %q in %v", s.GetName(), name, text, value, got)
@@ -221,11 +143,11 @@ func sameWords(a, b string) bool {
 
 // A call of gRPC is traced as one of HTTP is, and ends with gRPC's status.
 func TestSpanOfAGRPCCall(t *testing.T) {
-	rec := receive(t)
+	rec := otlptest.Receive(t)
 	backend, parentOf := askable(t)
 	ask(t, traced(t, backend, "", "span-rpc", script(`request_headers: grpc rpc shop.Users Get hello; return 1`,
 		`grpc_close: effective $stream; continue 0`)), "01")
-	call := rec.span(t, "loom.call rpc")
+	call := rec.Span(t, "loom.call rpc")
 	if got, want := parentOf("/shop.Users/Get"), "00-"+clientTrace+"-"+hex.EncodeToString(call.GetSpanId())+"-01"; got != want {
 		t.Errorf("the server was sent traceparent %q, want %q", got, want)
 	}
@@ -237,25 +159,25 @@ func TestSpanOfAGRPCCall(t *testing.T) {
 
 // A traceparent that the plugin has set itself goes out as it is.
 func TestOwnTraceparentStays(t *testing.T) {
-	rec := receive(t)
+	rec := otlptest.Receive(t)
 	backend, parentOf := askable(t)
 	own := "00-11111111111111111111111111111111-2222222222222222-01"
 	ask(t, traced(t, backend, "", "span-own", callScript(",Traceparent="+own)), "01")
 	if got := parentOf("/check"); got != own {
 		t.Errorf("the server was sent traceparent %q", got)
 	}
-	rec.span(t, "loom.call auth")
+	rec.Span(t, "loom.call auth")
 }
 
 // A request that is not sampled has no spans, and its calls no traceparent.
 func TestNoSpansWithoutSampling(t *testing.T) {
-	rec := receive(t)
+	rec := otlptest.Receive(t)
 	backend, parentOf := askable(t)
 	if status := ask(t, traced(t, backend, "", "span-none", callScript("")), "00"); status != 200 {
 		t.Fatalf("status %d", status)
 	}
-	if len(rec.spans) > 0 || parentOf("/check") != "" {
-		t.Errorf("%d spans, traceparent %q", len(rec.spans), parentOf("/check"))
+	if rec.Count() > 0 || parentOf("/check") != "" {
+		t.Errorf("%d spans, traceparent %q", rec.Count(), parentOf("/check"))
 	}
 }
 
@@ -270,13 +192,13 @@ func TestSpansOfFailures(t *testing.T) {
 		{"paused", `,"limits":{"pause_timeout":"10ms"}`, `request_headers: return 1`, "fail", "pause_timeout", 504},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			rec := receive(t)
+			rec := otlptest.Receive(t)
 			if status := ask(t, traced(t, "127.0.0.1:1", test.settings, "span-"+test.name, test.script), "01"); status != test.status {
 				t.Errorf("status %d", status)
 			}
-			span := rec.span(t, "loom.plugin span-"+test.name)
+			span := rec.Span(t, "loom.plugin span-"+test.name)
 			has(t, span, map[string]string{"loom.verdict": test.verdict})
-			if got := attributes(span)["loom.limit"]; got != test.attribute {
+			if got := otlptest.Attributes(span)["loom.limit"]; got != test.attribute {
 				t.Errorf("loom.limit = %q", got)
 			}
 			if span.GetStatus().GetCode() != otlp.Status_STATUS_CODE_ERROR || span.GetStatus().GetMessage() == "" {
@@ -288,11 +210,11 @@ func TestSpansOfFailures(t *testing.T) {
 
 // An answer of the plugin's own is no failure.
 func TestSpanOfALocalReply(t *testing.T) {
-	rec := receive(t)
+	rec := otlptest.Receive(t)
 	if status := ask(t, traced(t, "127.0.0.1:1", "", "span-reply", `request_headers: reply 418 short; return 1`), "01"); status != 418 {
 		t.Errorf("status %d", status)
 	}
-	span := rec.span(t, "loom.plugin span-reply")
+	span := rec.Span(t, "loom.plugin span-reply")
 	has(t, span, map[string]string{"loom.verdict": "local_reply", "loom.local_reply.status": "418"})
 	if span.GetStatus().GetCode() != otlp.Status_STATUS_CODE_UNSET {
 		t.Errorf("the span's status is %v", span.GetStatus())
