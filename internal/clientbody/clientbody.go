@@ -25,7 +25,8 @@ type Body struct {
 	ended   chan struct{} // closed by Close and End
 	once    sync.Once
 	whole   bool // read to its end; the reader's
-	early   bool // the response may come before that
+
+	early *http.ResponseController // the response may come before that; nil: it may not
 }
 
 // Of replaces the body of a request, and returns nil where none can outlast its handler: there is none, or the protocol is
@@ -60,13 +61,26 @@ func (b *Body) Read(p []byte) (int, error) {
 // first, and a backend that answers early, or line by line, would stall. It may be called for a nil Body, which needs nothing.
 func (b *Body) AnswerEarly(w http.ResponseWriter) {
 	if b != nil {
-		b.early = http.NewResponseController(w).EnableFullDuplex() == nil
+		if rc := http.NewResponseController(w); rc.EnableFullDuplex() == nil {
+			b.early = rc
+		}
 	}
 }
 
-// Close lets no other Read begin. The body itself is closed by the server: its Close would read on, beside the handler.
+// Close lets no other Read begin, and ends one that is under way where the response may come early: net/http's HTTP/2 client waits
+// for that before it lets go of a response. The body itself is closed by the server: its Close would read on, beside the handler.
 func (b *Body) Close() error {
-	b.once.Do(func() { close(b.ended) })
+	b.once.Do(func() { // End waits for it, so that no deadline is set for the next request
+		close(b.ended)
+		select {
+		case <-b.reading:
+			b.reading <- struct{}{}
+		default:
+			if b.early != nil {
+				_ = b.early.SetReadDeadline(time.Unix(1, 0))
+			}
+		}
+	})
 	return nil
 }
 
@@ -89,7 +103,7 @@ func (b *Body) End(w http.ResponseWriter) {
 	_ = b.Close()
 	select {
 	case <-b.reading: // and nobody else gets it
-		if b.early && !b.whole {
+		if b.early != nil && !b.whole {
 			Interrupt(w)
 		}
 		return

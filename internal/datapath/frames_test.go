@@ -35,7 +35,6 @@ func (g *gateway) frames(t testing.TB, secure bool) *framer {
 		t.Fatal(err)
 	}
 	f.must(f.WriteSettings())
-	f.must(f.WriteSettingsAck())
 	return f
 }
 

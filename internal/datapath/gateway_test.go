@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -25,6 +26,7 @@ const patience = 20 * time.Second
 // TestMain finds the goroutines that requests and upstreams leave behind. Caddy does not wait for the end of HTTP/3
 // connections when it stops.
 func TestMain(m *testing.M) {
+	withExtendedConnect()
 	const quic, stop = "github.com/quic-go/quic-go", "github.com/caddyserver/caddy/v2/modules/caddyhttp.(*App).stop"
 	var options []goleak.Option
 	for _, function := range []string{
@@ -36,6 +38,21 @@ func TestMain(m *testing.M) {
 		options = append(options, goleak.IgnoreAnyFunction(function))
 	}
 	goleak.VerifyTestMain(m, options...)
+}
+
+// withExtendedConnect runs the tests in a process whose environment has WebSockets over HTTP/2 on, as docs/upstreams.md says: Go looks
+// at it once, before main.
+func withExtendedConnect() {
+	const setting = "http2xconnect=1"
+	if strings.Contains(os.Getenv("GODEBUG"), setting) {
+		return
+	}
+	env := append(os.Environ(), "GODEBUG="+strings.Trim(os.Getenv("GODEBUG")+","+setting, ","))
+	self, err := os.Executable()
+	if err == nil {
+		err = syscall.Exec(self, os.Args, env)
+	}
+	panic(err)
 }
 
 // gateway is a running Loom with two listeners.

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 // kinds are the backends that everything must pass to: HTTP/1.1 by each engine, HTTP/2 without and with TLS.
@@ -36,22 +37,28 @@ func everywhere(t *testing.T, backend http.HandlerFunc, test func(t *testing.T, 
 	for _, kind := range kinds {
 		t.Run(kind.name, func(t *testing.T) {
 			t.Parallel()
-			s := httptest.NewUnstartedServer(backend)
-			if kind.http2 {
-				s.EnableHTTP2 = kind.tls
-				s.Config.Protocols = new(http.Protocols)
-				s.Config.Protocols.SetHTTP2(kind.tls)
-				s.Config.Protocols.SetUnencryptedHTTP2(!kind.tls)
-			}
-			if kind.tls {
-				s.StartTLS()
-			} else {
-				s.Start()
-			}
-			t.Cleanup(s.Close)
-			start(t, toBackend+upstream([]string{s.Listener.Addr().String()}, kind.config...)).each(t, test)
+			start(t, toBackend+upstream([]string{serve(t, kind.http2, kind.tls, backend)}, kind.config...)).each(t, test)
 		})
 	}
+}
+
+// serve is a backend that speaks one protocol, and its address.
+func serve(t testing.TB, http2, secure bool, backend http.HandlerFunc) string {
+	t.Helper()
+	s := httptest.NewUnstartedServer(backend)
+	if http2 {
+		s.EnableHTTP2 = secure
+		s.Config.Protocols = new(http.Protocols)
+		s.Config.Protocols.SetHTTP2(secure)
+		s.Config.Protocols.SetUnencryptedHTTP2(!secure)
+	}
+	if secure {
+		s.StartTLS()
+	} else {
+		s.Start()
+	}
+	t.Cleanup(s.Close)
+	return s.Listener.Addr().String()
 }
 
 // TestInformationalResponses has hints at the client before the answer, and the answer without them.
@@ -157,6 +164,7 @@ func TestEarlyAnswer(t *testing.T) {
 		http.Error(w, "no", http.StatusUnauthorized)
 	}, func(t *testing.T, c client) {
 		body, send := io.Pipe()
+		defer time.AfterFunc(patience/4, func() { _ = send.CloseWithError(io.ErrUnexpectedEOF) }).Stop() // net/http waits for it
 		defer send.Close()
 		req := c.request(t, http.MethodPost, "/", body)
 		req.ContentLength = 1 << 20

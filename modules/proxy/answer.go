@@ -87,6 +87,14 @@ func copyParts(w io.Writer, body io.Reader, buffer []byte, flush func() error) e
 	}
 }
 
+// makeRoom lets trailers follow the body of a response that says its length, as HTTP/2 permits: over HTTP/1.1 they need chunks.
+func makeRoom(res *http.Response, r *http.Request) {
+	if r.ProtoMajor == 1 && len(res.Trailer) > 0 && r.Method != http.MethodHead && res.ContentLength >= 0 {
+		res.Header.Del("Content-Length")
+		res.ContentLength = -1
+	}
+}
+
 // streams reports whether each part should be at the client as soon as it comes: where nobody knows when the next does.
 func streams(res *http.Response) bool {
 	return res.ContentLength < 0 || strings.HasPrefix(res.Header.Get("Content-Type"), eventStream) ||

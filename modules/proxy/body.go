@@ -23,6 +23,9 @@ type sentBody struct {
 
 // sendBody prepares the body of one try.
 func (p *pass) sendBody(req *http.Request) {
+	if p.body == nil && len(req.Header["Upgrade"]) > 0 { // of a WebSocket over HTTP/2, whose length is not known: framed, it would begin with its own end
+		req.Body, req.ContentLength, req.Trailer = http.NoBody, 0, nil
+	}
 	if req.Body != nil && req.Body != http.NoBody && p.body != nil {
 		req.Body = &sentBody{Reader: req.Body, client: p.body, trailer: req.Trailer, pass: p}
 	}

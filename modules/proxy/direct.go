@@ -42,6 +42,7 @@ func (h *Handler) direct(p *pass, w http.ResponseWriter, r *http.Request) error 
 		return p.refuse(err)
 	}
 	p.response, p.latency = res, time.Since(p.sent)
+	makeRoom(res, r)
 	if mayLast(res) {
 		p.lift(res)
 	}

@@ -37,6 +37,7 @@ func (transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, p.tellFailure(p.withStatus(err))
 	}
+	makeRoom(res, req)
 	if mayLast(res) {
 		p.lift(res)
 	}
