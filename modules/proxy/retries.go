@@ -35,7 +35,7 @@ func (p *pass) mayRetry(h *Handler) {
 
 // tellRetries corrects reverse_proxy's placeholder, which knows of one try.
 func (p *pass) tellRetries(r *http.Request) {
-	if repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok && p.call.Attempts() > 1 {
-		repl.Set(placeholderPrefix+"retries", p.call.Attempts()-1)
+	if repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok {
+		repl.Set(placeholderPrefix+"retries", max(0, p.call.Attempts()-1))
 	}
 }

@@ -26,6 +26,7 @@ func (transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	p.begins()
 	res, err := p.call.RoundTrip(req)
 	tellEndpoint(req, p.call.Endpoint())
+	p.tellRetries(req)
 	p.tellPlugins(res)
 	if err != nil && p.tooLate(req) {
 		return deadlineExceeded(req), nil
