@@ -94,7 +94,8 @@ func TestKeys(t *testing.T) {
 		"several": {
 			`"key": ["client_ip", "header:A", "header:B"]`,
 			[]request{
-				{"/a/", me, map[string]string{"A": "x", "B": "yz"}}, {"/a/", me, map[string]string{"A": "xy", "B": "z"}},
+				{"/a/", me, map[string]string{"A": "x", "B": "yz"}},
+				{"/a/", me, map[string]string{"A": "xy", "B": "z"}},
 				{"/a/", other, map[string]string{"A": "x", "B": "yz"}},
 			},
 			[]int{3, 3, 3},
