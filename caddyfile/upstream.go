@@ -26,12 +26,14 @@ import (
 //			client_ip
 //			balance_factor <percent>
 //		}
-//		protocol      http|https|h2c|grpc
+//		protocol       http|https|h2c|grpc
+//		proxy_protocol v1|v2
 //		tls {
 //			server_name <name>
 //			ca          <file.pem>
 //			cert        <file.pem>
 //			key         <file.pem>
+//			min_version tls1.2|tls1.3
 //			insecure_skip_verify
 //		}
 //		connection_pool {
@@ -128,6 +130,7 @@ func upstreamBlock(name string, u *gateway.Upstream) *block {
 			"dns":             func(d *caddyfile.Dispenser) error { return readDNS(d, u) },
 			"hash":            func(d *caddyfile.Dispenser) error { return readHash(d, u) },
 			"protocol":        text(&u.Protocol),
+			"proxy_protocol":  text(&u.ProxyProtocol),
 			"tls":             func(d *caddyfile.Dispenser) error { return readClientTLS(d, &u.TLS) },
 			"connection_pool": func(d *caddyfile.Dispenser) error { return readPool(d, u) },
 			"transport":       func(d *caddyfile.Dispenser) error { return readTransport(d, u) },
@@ -221,6 +224,7 @@ func readClientTLS(d *caddyfile.Dispenser, into **gateway.UpstreamTLS) error {
 		"ca":                   text(&t.CA),
 		"cert":                 text(&t.Cert),
 		"key":                  text(&t.Key),
+		"min_version":          text(&t.MinVersion),
 		"insecure_skip_verify": onOff(&t.InsecureSkipVerify),
 	}}
 	return b.read(d)

@@ -7,7 +7,7 @@ import (
 )
 
 func convertUpstream(u *Upstream) *gateway.Upstream {
-	out := &gateway.Upstream{LoadBalancer: u.LoadBalancer, Protocol: u.Protocol}
+	out := &gateway.Upstream{LoadBalancer: u.LoadBalancer, Protocol: u.Protocol, ProxyProtocol: u.ProxyProtocol}
 	for _, e := range u.Endpoints {
 		endpoint := gateway.Endpoint{Address: e.Address, Resolve: e.Resolve}
 		if e.Weight != nil {
@@ -40,7 +40,7 @@ func convertTLS(t *UpstreamTLS) *gateway.UpstreamTLS {
 	if t == nil {
 		return nil
 	}
-	return &gateway.UpstreamTLS{ServerName: t.ServerName, CA: t.CA, Cert: t.Cert, Key: t.Key, InsecureSkipVerify: t.InsecureSkipVerify}
+	return &gateway.UpstreamTLS{ServerName: t.ServerName, CA: t.CA, Cert: t.Cert, Key: t.Key, MinVersion: t.MinVersion, InsecureSkipVerify: t.InsecureSkipVerify}
 }
 
 func convertResilience(u *Upstream, out *gateway.Upstream) {

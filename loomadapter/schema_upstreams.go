@@ -9,6 +9,7 @@ type Upstream struct {
 	DNS            *DNS            `yaml:"dns" doc:"How names are looked up, for endpoints with resolve."`
 	Hash           *Hash           `yaml:"hash" doc:"What consistent_hash looks at; with it only."`
 	Protocol       string          `yaml:"protocol" enum:"http,https,h2c,grpc" doc:"Protocol to the backends. Default: http."`
+	ProxyProtocol  string          `yaml:"proxy_protocol" enum:"v1,v2" doc:"Has connections begin with the client's address; none is shared by clients then. Default: not."`
 	TLS            *UpstreamTLS    `yaml:"tls" doc:"TLS to the backends; with protocol https."`
 	ConnectionPool *ConnectionPool `yaml:"connection_pool" doc:"Bounds of the connections to the backends."`
 	Transport      *Transport      `yaml:"transport" doc:"How requests are carried to the backends."`
@@ -53,6 +54,7 @@ type UpstreamTLS struct {
 	CA                 string `yaml:"ca" doc:"PEM file with the roots to trust. Default: the system's."`
 	Cert               string `yaml:"cert" doc:"PEM file of the client certificate."`
 	Key                string `yaml:"key" doc:"PEM file of the client key."`
+	MinVersion         string `yaml:"min_version" enum:"tls1.2,tls1.3" doc:"Oldest version of TLS. Default: tls1.2."`
 	InsecureSkipVerify bool   `yaml:"insecure_skip_verify" doc:"Accepts any certificate; for tests. Default: false."`
 }
 

@@ -98,6 +98,11 @@ func (p *pool) next() *waiter {
 
 // put takes a connection back.
 func (p *pool) put(c *conn) {
+	if p.maxIdle == 0 { // not for those who wait either
+		_ = c.nc.Close()
+		p.lost()
+		return
+	}
 	c.reused = true
 	p.mu.Lock()
 	if w := p.next(); w != nil {

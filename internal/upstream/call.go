@@ -24,6 +24,7 @@ type Call struct {
 	first    string // the endpoint to try first; empty: the balancer picks
 	key      uint64 // for consistent_hash
 	keyed    bool   // the key is known
+	client   client // whose request it is
 	picked   bool   // the balancer has picked endpoint, and waits for it to be done
 	inform   http1.Informational
 	passes   bool      // endpoints that start slowly are passed over in this pick
@@ -56,6 +57,9 @@ func (c *Call) Inform(inform http1.Informational) { c.inform = inform }
 // is closed before the first byte was read, which is what http.Transport does when it cannot connect.
 // Errors: ErrNoEndpoint, ErrOverloaded, *DialError when every endpoint was tried, and what the engine says.
 func (c *Call) RoundTrip(req *http.Request) (res *http.Response, err error) {
+	if ctx := c.announce(req.Context()); ctx != req.Context() {
+		req = req.WithContext(ctx)
+	}
 	if c.retrying != nil {
 		return c.retrying.run(req)
 	}

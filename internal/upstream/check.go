@@ -43,7 +43,7 @@ func (s Settings) check() error {
 		}
 		seen[e.Address] = true
 	}
-	if err := errors.Join(s.Pool.check(s.Protocol), s.DNS.check()); err != nil {
+	if err := errors.Join(s.Pool.check(s.Protocol), s.DNS.check(), s.checkProxyProtocol()); err != nil {
 		return err
 	}
 	return errors.Join(s.checkBreaker(), s.checkHealth(), s.checkPassive(), s.checkBudget())

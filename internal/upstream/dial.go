@@ -16,6 +16,7 @@ func (u *Upstream) Engine() string { return u.settings.Engine }
 // not speak. With the protocol https the connection is over TLS. The call ends when the connection is closed by its user.
 // Errors: ErrNoEndpoint, and *DialError when every endpoint was tried.
 func (c *Call) Dial(ctx context.Context) (conn net.Conn, err error) {
+	ctx = c.announce(ctx)
 	err = c.try(ctx, func(e *Endpoint) (*http.Response, error) {
 		conn, err = e.dial(ctx)
 		return nil, err

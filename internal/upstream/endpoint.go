@@ -102,6 +102,10 @@ func (e *Endpoint) direct(req *http.Request) *http.Request {
 		target = *req.URL
 	}
 	target.Scheme, target.Host = e.scheme, e.address.authority()
+	if c := clientOf(req.Context()); c.from.IsValid() {
+		directed.Host = orDefault(req.Host, target.Host)
+		target.Host = c.authority()
+	}
 	directed.URL = &target
 	return &directed
 }

@@ -36,7 +36,7 @@ var errHTTP2 = errors.New("the backend speaks HTTP/2")
 
 // newClient makes the own HTTP/1.1 client of one endpoint; tlsConfig is nil without TLS.
 func newClient(s Settings, address Address, tlsConfig *tls.Config) *http1.Client {
-	dial := dialer(address, s.Pool.DialTimeout)
+	dial := dialer(s, address)
 	settings := http1.Settings{
 		Dial:            func(ctx context.Context) (net.Conn, error) { return dial(ctx, "", "") },
 		MaxIdle:         s.Pool.MaxIdlePerEndpoint,
@@ -44,6 +44,9 @@ func newClient(s Settings, address Address, tlsConfig *tls.Config) *http1.Client
 		IdleTimeout:     s.Pool.IdleTimeout,
 		ContinueTimeout: continueTimeout,
 		MaxHeaderBytes:  int(s.MaxResponseHeader),
+	}
+	if s.ProxyProtocol != "" {
+		settings.MaxIdle = 0 // a connection is one client's
 	}
 	if tlsConfig != nil {
 		settings.Dial = notHTTP2(tlsDialer(dial, clientConfig(tlsConfig, address, "h2", "http/1.1"), s.Pool.DialTimeout))

@@ -40,6 +40,8 @@ type Settings struct {
 	Protocol string
 	// TLS for the protocol https. Default: the system's roots, server name from the endpoint.
 	TLS TLS
+	// ProxyProtocol has each connection begin with the client's address, in one of ProxyProtocols. Default: empty, not.
+	ProxyProtocol string
 	// DNS is how names are looked up, for endpoints with Resolve. Default: see each field.
 	DNS DNS
 	// Pool bounds the connections. Default: see each field.

@@ -18,6 +18,8 @@ type TLS struct {
 	CA []byte
 	// Cert and Key are the client certificate, in PEM; both or neither. Default: none.
 	Cert, Key []byte
+	// MinVersion is tls1.2 or tls1.3. Default: tls1.2.
+	MinVersion string
 	// InsecureSkipVerify accepts any certificate. Default: false.
 	InsecureSkipVerify bool
 }
@@ -28,6 +30,14 @@ func (t TLS) Config() (*tls.Config, error) {
 		MinVersion:         tls.VersionTLS12,
 		ServerName:         t.ServerName,
 		InsecureSkipVerify: t.InsecureSkipVerify, //nolint:gosec // asked for by name in the config
+	}
+	if t.MinVersion != "" {
+		if err := oneOf("tls min_version", t.MinVersion, []string{"tls1.2", "tls1.3"}); err != nil {
+			return nil, err
+		}
+		if t.MinVersion == "tls1.3" {
+			c.MinVersion = tls.VersionTLS13
+		}
 	}
 	if len(t.CA) > 0 {
 		c.RootCAs = x509.NewCertPool()

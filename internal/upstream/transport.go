@@ -25,9 +25,9 @@ func newTransport(s Settings, address Address, tlsConfig *tls.Config) *http.Tran
 	if s.Protocol == HTTPS && s.Engine == EngineLoom {
 		mostConnections = 0 // it carries HTTP/2, for which there would be a wait without end
 	}
-	return &http.Transport{
+	t := &http.Transport{
 		Protocols:              protocols(s.Protocol),
-		DialContext:            dialer(address, s.Pool.DialTimeout),
+		DialContext:            dialer(s, address),
 		TLSClientConfig:        tlsConfig,
 		TLSHandshakeTimeout:    s.Pool.DialTimeout,
 		DisableCompression:     true,
@@ -38,6 +38,8 @@ func newTransport(s Settings, address Address, tlsConfig *tls.Config) *http.Tran
 		MaxResponseHeaderBytes: s.MaxResponseHeader,
 		HTTP2:                  &http.HTTP2Config{SendPingTimeout: pingAfter, PingTimeout: pingTimeout},
 	}
+	s.aside(t)
+	return t
 }
 
 func protocols(protocol string) *http.Protocols {
@@ -58,15 +60,19 @@ func protocols(protocol string) *http.Protocols {
 type dialFunc func(ctx context.Context, network, addr string) (net.Conn, error)
 
 // dialer connects to the address whatever the URL of the request says, and marks its errors.
-func dialer(address Address, timeout time.Duration) dialFunc {
-	d := &net.Dialer{Timeout: timeout}
-	return func(ctx context.Context, _, _ string) (net.Conn, error) {
+func dialer(s Settings, address Address) dialFunc {
+	d := &net.Dialer{Timeout: s.Pool.DialTimeout}
+	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
 		conn, err := d.DialContext(ctx, address.Network, address.Dial)
 		if err != nil {
 			return nil, &DialError{Err: err}
 		}
 		return conn, nil
 	}
+	if s.ProxyProtocol != "" {
+		return announcing(dial, s.ProxyProtocol, s.Pool.DialTimeout)
+	}
+	return dial
 }
 
 // tlsDialer is a dialer with a TLS handshake behind it: http.Transport's own would not mark its errors.

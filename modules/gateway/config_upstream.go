@@ -22,6 +22,10 @@ type Upstream struct {
 	// without TLS) or `grpc` (the same as h2c). Default: `http`.
 	Protocol string `json:"protocol,omitempty"`
 
+	// ProxyProtocol has each connection to a backend begin with the client's address: `v1` (text) or `v2` (binary). Connections
+	// are not shared by clients then: with HTTP/1.1 each serves one request. Default: empty, not.
+	ProxyProtocol string `json:"proxy_protocol,omitempty"`
+
 	// TLS to the backends; only with protocol `https`. Default: the system's roots, server name from the endpoint.
 	TLS *UpstreamTLS `json:"tls,omitempty"`
 
@@ -115,6 +119,9 @@ type UpstreamTLS struct {
 
 	// Key is a PEM file with the private key of cert. Default: none.
 	Key string `json:"key,omitempty"`
+
+	// MinVersion of TLS: `tls1.2` or `tls1.3`. Default: `tls1.2`.
+	MinVersion string `json:"min_version,omitempty"`
 
 	// InsecureSkipVerify accepts any certificate; for tests. Default: false.
 	InsecureSkipVerify bool `json:"insecure_skip_verify,omitempty"`

@@ -136,7 +136,7 @@ func (a *App) UpstreamSnapshots() []upstream.Snapshot {
 
 // settings reads the files that the config names, so that their bytes are part of the pool's key.
 func (u *Upstream) settings(name string) (upstream.Settings, error) {
-	s := upstream.Settings{Name: name, LoadBalancer: u.LoadBalancer, Protocol: u.Protocol}
+	s := upstream.Settings{Name: name, LoadBalancer: u.LoadBalancer, Protocol: u.Protocol, ProxyProtocol: u.ProxyProtocol}
 	for _, e := range u.Endpoints {
 		s.Endpoints = append(s.Endpoints, upstream.EndpointSettings{Address: e.Address, Weight: e.Weight, Resolve: e.Resolve})
 	}
@@ -175,7 +175,7 @@ func (u *Upstream) settings(name string) (upstream.Settings, error) {
 }
 
 func (t *UpstreamTLS) settings() (s upstream.TLS, err error) {
-	s = upstream.TLS{ServerName: t.ServerName, InsecureSkipVerify: t.InsecureSkipVerify}
+	s = upstream.TLS{ServerName: t.ServerName, MinVersion: t.MinVersion, InsecureSkipVerify: t.InsecureSkipVerify}
 	for _, file := range []struct {
 		path string
 		into *[]byte

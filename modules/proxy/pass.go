@@ -63,6 +63,9 @@ func (h *Handler) begin(w http.ResponseWriter, r *http.Request) *pass {
 	}
 	clientIP, _ := caddyhttp.GetVar(r.Context(), caddyhttp.ClientIPVarKey).(string)
 	p.call.HashOn(r.Header, clientIP)
+	if h.upstream.ProxyProtocol() != "" {
+		p.call.For(addresses(r, clientIP))
+	}
 	p.state = gateway.VarsOf(r.Context()).State()
 	p.ctx = r.Context()
 	if p.limit > 0 {
