@@ -169,7 +169,7 @@ func TestFailedLookupsKeepTheEndpoints(t *testing.T) {
 	s := dnstest.Start(t)
 	s.Set(t, a(1, 2)...)
 	settings := named(s, "api.test:"+port, "a")
-	settings.DNS.Timeout = 20 * time.Millisecond
+	settings.DNS.Timeout = 400 * time.Millisecond
 	u := newUpstream(t, settings)
 	heard := observe(u)
 	u.Start()

@@ -23,7 +23,15 @@ func announced(t *testing.T, protocol string) (s *httptest.Server, opened *atomi
 	t.Helper()
 	opened = new(atomic.Int64)
 	s = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		io.WriteString(w, r.RemoteAddr+" "+r.Context().Value(http.LocalAddrContextKey).(net.Addr).String()+" "+r.Host)
+		if r.Header.Get("Upgrade") == "" {
+			io.WriteString(w, r.RemoteAddr+" "+r.Context().Value(http.LocalAddrContextKey).(net.Addr).String()+" "+r.Host)
+			return
+		}
+		conn, _, err := http.NewResponseController(w).Hijack()
+		if err == nil {
+			fmt.Fprintf(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\n%s\n", r.RemoteAddr)
+			conn.Close()
+		}
 	}))
 	s.Listener = &proxyproto.Listener{Listener: s.Listener, ConnPolicy: func(proxyproto.ConnPolicyOptions) (proxyproto.Policy, error) {
 		return proxyproto.REQUIRE, nil
@@ -190,16 +198,6 @@ func TestProxyProtocolOfProbesAndUpgrades(t *testing.T) {
 	t.Parallel()
 	for _, engine := range upstream.Engines() {
 		backend, _ := announced(t, upstream.HTTP)
-		backend.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if r.Header.Get("Upgrade") == "" {
-				return
-			}
-			conn, _, err := http.NewResponseController(w).Hijack()
-			if err == nil {
-				fmt.Fprintf(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\n%s\n", r.RemoteAddr)
-				conn.Close()
-			}
-		})
 		u := newUpstream(t, upstream.Settings{
 			ProxyProtocol: upstream.ProxyV2, Engine: engine, Endpoints: endpoints(backend.Listener.Addr().String()), Health: probing(1e6),
 		})
