@@ -61,6 +61,12 @@ type Listener struct {
 	TLS      *TLS   `yaml:"tls" doc:"Certificates; for https and grpc."`
 	Handover *bool  `yaml:"handover" doc:"Reloads keep the listening socket and HTTP/1.1 connections that are idle. Default: true."`
 
+	Protocols         StringList `yaml:"protocols" doc:"Which of h1, h2 and h3 an https listener speaks, such as [h1, h2] where UDP does not come through. Default: all."`
+	ReadHeaderTimeout Duration   `yaml:"read_header_timeout" doc:"Longest that the head of a request may take. Default: 1m."`
+	IdleTimeout       Duration   `yaml:"idle_timeout" doc:"How long a connection is kept that has no request. Default: 5m."`
+	ReadIdleTimeout   Duration   `yaml:"read_idle_timeout" doc:"Longest that a client may pause while it sends a body; 0s is no limit. Default: 1m, and none for grpc."`
+	WriteIdleTimeout  Duration   `yaml:"write_idle_timeout" doc:"Longest that a client may take nothing of a response; 0s is no limit. Default: 1m."`
+
 	MaxHeaderSize  Size       `yaml:"max_header_size" doc:"Largest head of a request, such as 64KiB; a larger one is answered with 431. From 4KiB to 16MiB. Default: 16KiB."`
 	TrustedProxies StringList `yaml:"trusted_proxies" doc:"Addresses or ranges (10.0.0.0/8) of proxies in front, whose X-Forwarded-For and request id count. Default: none."`
 }

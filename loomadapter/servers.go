@@ -27,7 +27,7 @@ const (
 	adminTimeout       = caddy.Duration(30 * time.Second)
 	adminMaxHeader     = 16 << 10
 
-	defaultMetricsPath  = "/metrics"
+	defaultMetricsPath = "/metrics"
 )
 
 func itoa(n int) string { return strconv.Itoa(n) }
@@ -36,7 +36,9 @@ func itoa(n int) string { return strconv.Itoa(n) }
 func (c *converter) server(l *Listener) *caddyhttp.Server {
 	s := &caddyhttp.Server{Protocols: protocols(l), MaxHeaderBytes: int(l.MaxHeaderSize)}
 	c.listen(s, l.Address, isOn(l.Handover))
-	if l.Protocol == "grpc" {
+	s.ReadHeaderTimeout, s.IdleTimeout = caddy.Duration(l.ReadHeaderTimeout), caddy.Duration(l.IdleTimeout)
+	s.ReadIdleTimeout, s.WriteIdleTimeout = l.pause("read_idle_timeout", l.ReadIdleTimeout), l.pause("write_idle_timeout", l.WriteIdleTimeout)
+	if l.Protocol == "grpc" && s.ReadIdleTimeout == 0 {
 		s.ReadIdleTimeout = -1 // the default of 60s would cut streams whose client is quiet
 	}
 	if len(l.TrustedProxies) > 0 {
@@ -86,8 +88,18 @@ func (c *converter) listen(s *caddyhttp.Server, address string, handover bool) {
 	}
 }
 
+// pause is a limit of Caddy's, whose zero is its default, and which a negative one switches off.
+func (l *Listener) pause(key string, limit Duration) caddy.Duration {
+	if _, written := l.Pos.keys[key]; written && limit == 0 {
+		return -1
+	}
+	return caddy.Duration(limit)
+}
+
 func protocols(l *Listener) []string {
 	switch {
+	case len(l.Protocols) > 0:
+		return l.Protocols
 	case l.Protocol == "https":
 		return []string{"h1", "h2", "h3"}
 	case l.Protocol == "grpc" && l.TLS != nil:

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -33,9 +34,29 @@ func (v *validator) listeners() {
 			v.errorf(l.Pos.key("max_header_size"), "%d bytes are no size for a head: write one from 4KiB to 16MiB", size)
 		}
 		v.listenerTLS(l)
+		v.listenerProtocols(l)
 		for _, r := range l.TrustedProxies {
 			v.ipRange(r, l.Pos.key("trusted_proxies"))
 		}
+	}
+}
+
+func (v *validator) listenerProtocols(l *Listener) {
+	at, h1 := l.Pos.key("protocols"), false
+	if len(l.Protocols) > 0 && l.Protocol != "https" {
+		v.errorf(at, "protocols is for https: the protocol says what other listeners speak")
+	}
+	for _, p := range l.Protocols {
+		switch p {
+		case "h1":
+			h1 = true
+		case "h2", "h3":
+		default:
+			v.errorf(at, "%q is no protocol of https: write h1, h2 or h3", p)
+		}
+	}
+	if slices.Contains(l.Protocols, "h2") && !h1 {
+		v.errorf(at, "h2 needs h1 beside it: write [h1, h2]")
 	}
 }
 

@@ -37,7 +37,16 @@ func TestMain(m *testing.M) {
 	} {
 		options = append(options, goleak.IgnoreAnyFunction(function))
 	}
-	goleak.VerifyTestMain(m, options...)
+	goleak.VerifyTestMain(lingering{m}, options...)
+}
+
+// lingering looks for goroutines when the plugins of the last configs are gone, which stay some seconds for late requests.
+type lingering struct{ *testing.M }
+
+func (m lingering) Run() int {
+	code := m.M.Run()
+	time.Sleep(5 * time.Second)
+	return code
 }
 
 // withExtendedConnect runs the tests in a process whose environment has WebSockets over HTTP/2 on, as docs/upstreams.md says: Go looks

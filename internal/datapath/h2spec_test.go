@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/loom-gateway/loom/modules/moduletest"
 )
@@ -18,7 +17,6 @@ import (
 func TestH2spec(t *testing.T) {
 	t.Parallel()
 	tool := h2spec(t)
-	t.Cleanup(func() { time.Sleep(2 * time.Second) }) // HTTP/2 keeps a connection for a second that it has refused
 	backend := echoBackend(t)
 	loom, stock := start(t, throughAPlugin+upstream([]string{backend})), stockCaddy(t, backend)
 	for _, secure := range []bool{true, false} {
