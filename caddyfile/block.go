@@ -36,6 +36,14 @@ func (b *block) read(d *caddyfile.Dispenser) error {
 	return nil
 }
 
+// readAlone is read for a word that has a block and no value in front of it.
+func (b *block) readAlone(d *caddyfile.Dispenser) error {
+	if d.NextArg() {
+		return d.Errf("%s takes no value, only a block", b.owner)
+	}
+	return b.read(d)
+}
+
 // word reads one word that the block knows.
 func (b *block) word(d *caddyfile.Dispenser) error {
 	word := d.Val()

@@ -14,9 +14,6 @@ import (
 //		window <duration>
 //	}
 func readDebug(d *caddyfile.Dispenser, app *gateway.App) error {
-	if d.NextArg() {
-		return d.Errf("debug takes no value, only a block")
-	}
 	if app.Debug != nil {
 		return d.Errf("debug is defined twice")
 	}
@@ -26,5 +23,5 @@ func readDebug(d *caddyfile.Dispenser, app *gateway.App) error {
 		"key":      text(&app.Debug.Key),
 		"window":   duration(&app.Debug.Window),
 	}}
-	return b.read(d)
+	return b.readAlone(d)
 }

@@ -16,9 +16,6 @@ import (
 //		metadata { <key> <value>... }
 //	}
 func readNode(d *caddyfile.Dispenser, app *gateway.App) error {
-	if d.NextArg() {
-		return d.Errf("node takes no value, only a block")
-	}
 	if app.Node != nil {
 		return d.Errf("node is defined twice")
 	}
@@ -28,7 +25,7 @@ func readNode(d *caddyfile.Dispenser, app *gateway.App) error {
 		"cluster":  text(&app.Node.Cluster),
 		"metadata": func(d *caddyfile.Dispenser) error { return readMetadata(d, app.Node) },
 	}}
-	return b.read(d)
+	return b.readAlone(d)
 }
 
 func readMetadata(d *caddyfile.Dispenser, node *gateway.Node) error {

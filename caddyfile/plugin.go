@@ -133,9 +133,6 @@ func pluginBlock(name string, p *gateway.Plugin) *block {
 }
 
 func readLimits(d *caddyfile.Dispenser, p *gateway.Plugin) error {
-	if d.NextArg() {
-		return d.Errf("limits takes no value, only a block")
-	}
 	p.Limits = &gateway.PluginLimits{}
 	b := block{owner: "limits", words: map[string]reader{
 		"memory":               size(&p.Limits.Memory),
@@ -159,13 +156,10 @@ func readLimits(d *caddyfile.Dispenser, p *gateway.Plugin) error {
 		"call_body":            intSize(&p.Limits.CallBody),
 		"call_bodies":          intSize(&p.Limits.CallBodies),
 	}}
-	return b.read(d)
+	return b.readAlone(d)
 }
 
 func readPluginBreaker(d *caddyfile.Dispenser, p *gateway.Plugin) error {
-	if d.NextArg() {
-		return d.Errf("circuit_breaker takes no value, only a block")
-	}
 	p.CircuitBreaker = &gateway.PluginBreaker{}
 	b := block{owner: "circuit_breaker", words: map[string]reader{
 		"disabled":          onOff(&p.CircuitBreaker.Disabled),
@@ -174,26 +168,20 @@ func readPluginBreaker(d *caddyfile.Dispenser, p *gateway.Plugin) error {
 		"timeout":           duration(&p.CircuitBreaker.Timeout),
 		"max_timeout":       duration(&p.CircuitBreaker.MaxTimeout),
 	}}
-	return b.read(d)
+	return b.readAlone(d)
 }
 
 func readRecycle(d *caddyfile.Dispenser, p *gateway.Plugin) error {
-	if d.NextArg() {
-		return d.Errf("recycle takes no value, only a block")
-	}
 	p.Recycle = &gateway.PluginRecycle{}
 	b := block{owner: "recycle", words: map[string]reader{
 		"memory":   size(&p.Recycle.Memory),
 		"age":      duration(&p.Recycle.Age),
 		"requests": number(&p.Recycle.Requests),
 	}}
-	return b.read(d)
+	return b.readAlone(d)
 }
 
 func readAllow(d *caddyfile.Dispenser, p *gateway.Plugin) error {
-	if d.NextArg() {
-		return d.Errf("allow takes no value, only a block")
-	}
 	p.Allow = &gateway.PluginAllow{}
 	b := block{
 		owner: "allow",
@@ -203,18 +191,15 @@ func readAllow(d *caddyfile.Dispenser, p *gateway.Plugin) error {
 		},
 		many: []string{"functions", "addresses", "upstreams"},
 	}
-	return b.read(d)
+	return b.readAlone(d)
 }
 
 func readAllowedHeaders(d *caddyfile.Dispenser, a *gateway.PluginAllow) error {
-	if d.NextArg() {
-		return d.Errf("headers takes no value, only a block")
-	}
 	a.Headers = &gateway.PluginHeaders{}
 	b := block{
 		owner: "headers",
 		words: map[string]reader{"read": listOrNone(&a.Headers.Read), "write": listOrNone(&a.Headers.Write)},
 		many:  []string{"read", "write"},
 	}
-	return b.read(d)
+	return b.readAlone(d)
 }

@@ -186,22 +186,16 @@ func readEndpoint(d *caddyfile.Dispenser, args []string) (e gateway.Endpoint, er
 }
 
 func readDNS(d *caddyfile.Dispenser, u *gateway.Upstream) error {
-	if d.NextArg() {
-		return d.Errf("dns takes no value, only a block")
-	}
 	u.DNS = &gateway.UpstreamDNS{}
 	b := block{owner: "dns", words: map[string]reader{
 		"resolvers": list(&u.DNS.Resolvers),
 		"interval":  duration(&u.DNS.Interval),
 		"timeout":   duration(&u.DNS.Timeout),
 	}}
-	return b.read(d)
+	return b.readAlone(d)
 }
 
 func readHash(d *caddyfile.Dispenser, u *gateway.Upstream) error {
-	if d.NextArg() {
-		return d.Errf("hash takes no value, only a block")
-	}
 	u.Hash = &gateway.UpstreamHash{}
 	b := block{owner: "hash", words: map[string]reader{
 		"header":         text(&u.Hash.Header),
@@ -209,14 +203,11 @@ func readHash(d *caddyfile.Dispenser, u *gateway.Upstream) error {
 		"client_ip":      onOff(&u.Hash.ClientIP),
 		"balance_factor": number(&u.Hash.BalanceFactor),
 	}}
-	return b.read(d)
+	return b.readAlone(d)
 }
 
 // readClientTLS reads how the certificate of a server is checked.
 func readClientTLS(d *caddyfile.Dispenser, into **gateway.UpstreamTLS) error {
-	if d.NextArg() {
-		return d.Errf("tls takes no value, only a block")
-	}
 	t := &gateway.UpstreamTLS{}
 	*into = t
 	b := block{owner: "tls", words: map[string]reader{
@@ -227,13 +218,10 @@ func readClientTLS(d *caddyfile.Dispenser, into **gateway.UpstreamTLS) error {
 		"min_version":          text(&t.MinVersion),
 		"insecure_skip_verify": onOff(&t.InsecureSkipVerify),
 	}}
-	return b.read(d)
+	return b.readAlone(d)
 }
 
 func readPool(d *caddyfile.Dispenser, u *gateway.Upstream) error {
-	if d.NextArg() {
-		return d.Errf("connection_pool takes no value, only a block")
-	}
 	u.ConnectionPool = &gateway.ConnectionPool{}
 	b := block{owner: "connection_pool", words: map[string]reader{
 		"max_idle_per_endpoint":     number(&u.ConnectionPool.MaxIdlePerEndpoint),
@@ -244,17 +232,14 @@ func readPool(d *caddyfile.Dispenser, u *gateway.Upstream) error {
 		"idle_timeout":              duration(&u.ConnectionPool.IdleTimeout),
 		"dial_timeout":              duration(&u.ConnectionPool.DialTimeout),
 	}}
-	return b.read(d)
+	return b.readAlone(d)
 }
 
 func readTransport(d *caddyfile.Dispenser, u *gateway.Upstream) error {
-	if d.NextArg() {
-		return d.Errf("transport takes no value, only a block")
-	}
 	u.Transport = &gateway.UpstreamTransport{}
 	b := block{owner: "transport", words: map[string]reader{
 		"engine":              text(&u.Transport.Engine),
 		"max_response_header": size(&u.Transport.MaxResponseHeader),
 	}}
-	return b.read(d)
+	return b.readAlone(d)
 }

@@ -46,9 +46,6 @@ func readHealthCheck(d *caddyfile.Dispenser, u *gateway.Upstream) error {
 }
 
 func readBreaker(d *caddyfile.Dispenser, u *gateway.Upstream) error {
-	if d.NextArg() {
-		return d.Errf("circuit_breaker takes no value, only a block")
-	}
 	c := &gateway.CircuitBreaker{}
 	u.CircuitBreaker = c
 	b := block{owner: "circuit_breaker", words: map[string]reader{
@@ -61,13 +58,10 @@ func readBreaker(d *caddyfile.Dispenser, u *gateway.Upstream) error {
 		"timeout":            duration(&c.Timeout),
 		"half_open_requests": number(&c.HalfOpenRequests),
 	}}
-	return b.read(d)
+	return b.readAlone(d)
 }
 
 func readPassiveHealth(d *caddyfile.Dispenser, u *gateway.Upstream) error {
-	if d.NextArg() {
-		return d.Errf("passive_health takes no value, only a block")
-	}
 	p := &gateway.PassiveHealth{}
 	u.PassiveHealth = p
 	b := block{owner: "passive_health", words: map[string]reader{
@@ -77,5 +71,5 @@ func readPassiveHealth(d *caddyfile.Dispenser, u *gateway.Upstream) error {
 		"max_ejection_time": duration(&p.MaxEjectionTime),
 		"max_ejected":       number(&p.MaxEjected),
 	}}
-	return b.read(d)
+	return b.readAlone(d)
 }
