@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"strconv"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
@@ -117,5 +118,5 @@ func dialable(listen string) (string, error) {
 	if a.Host == "" || a.Host == "0.0.0.0" || a.Host == "::" {
 		a.Host = "127.0.0.1"
 	}
-	return net.JoinHostPort(a.Host, fmt.Sprint(a.StartPort)), nil
+	return net.JoinHostPort(a.Host, strconv.FormatUint(uint64(a.StartPort), 10)), nil
 }

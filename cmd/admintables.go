@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -85,8 +86,8 @@ func printUpstreams(ctx context.Context, c *adminclient.Client, out io.Writer) e
 	for _, u := range upstreams {
 		for _, e := range u.Endpoints {
 			rows = append(rows, []string{
-				u.Name, e.Address, fmt.Sprint(e.Weight), endpointHealth(e), e.Breaker, fmt.Sprint(e.Requests),
-				fmt.Sprint(e.Responses["error"] + e.Responses["5xx"]), fmt.Sprint(e.InFlight), connections(e), cmp.Or(e.LastError, e.LastProbe),
+				u.Name, e.Address, strconv.Itoa(e.Weight), endpointHealth(e), e.Breaker, strconv.FormatUint(e.Requests, 10),
+				strconv.FormatUint(e.Responses["error"]+e.Responses["5xx"], 10), strconv.FormatInt(e.InFlight, 10), connections(e), cmp.Or(e.LastError, e.LastProbe),
 			})
 		}
 	}
@@ -123,7 +124,7 @@ func printPlugins(ctx context.Context, c *adminclient.Client, out io.Writer) err
 		}
 		rows = append(rows, []string{
 			p.Name, p.Version, p.SHA256[:min(12, len(p.SHA256))], pluginState(p), strings.ReplaceAll(p.Breaker.State, "_", "-"),
-			fmt.Sprint(len(p.Instances)), mebibytes(p), fmt.Sprint(cost.Calls), duration(mean), duration(cost.P99Seconds), fmt.Sprint(p.Traps),
+			strconv.Itoa(len(p.Instances)), mebibytes(p), strconv.FormatUint(cost.Calls, 10), duration(mean), duration(cost.P99Seconds), strconv.FormatInt(p.Traps, 10),
 			strings.Join(p.Routes, ","),
 		})
 	}

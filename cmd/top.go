@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strconv"
 	"strings"
 	"time"
 
@@ -100,7 +101,7 @@ func (t *top) run(ctx context.Context, live bool) error {
 }
 
 // look writes one screen.
-func (t *top) look(ctx context.Context, screen io.Writer) error {
+func (t *top) look(ctx context.Context, screen *bytes.Buffer) error {
 	var info adminclient.Info
 	if err := t.client.Get(ctx, "/info", &info); err != nil {
 		return err
@@ -120,7 +121,7 @@ func (t *top) look(ctx context.Context, screen io.Writer) error {
 	if err := topUpstreams(screen, upstreams, rates); err != nil {
 		return err
 	}
-	fmt.Fprintln(screen)
+	screen.WriteByte('\n')
 	t.at, t.counters = now, rates.now
 	return topPlugins(screen, plugins, rates)
 }
@@ -163,7 +164,7 @@ func topUpstreams(out io.Writer, upstreams []adminclient.Upstream, r *rates) err
 			failed := e.Responses["error"] + e.Responses["5xx"]
 			rows = append(rows, []string{
 				u.Name, e.Address, endpointHealth(e), e.Breaker, r.text(key, float64(e.Requests), "%.1f", 1),
-				r.text(key+" failed", float64(failed), "%.1f", 1), fmt.Sprint(e.InFlight), connections(e), duration(u.Latency.P99Seconds),
+				r.text(key+" failed", float64(failed), "%.1f", 1), strconv.FormatInt(e.InFlight, 10), connections(e), duration(u.Latency.P99Seconds),
 				cmp.Or(e.LastError, e.LastProbe),
 			})
 		}
@@ -177,7 +178,7 @@ func topPlugins(out io.Writer, plugins []adminclient.Plugin, r *rates) error {
 		cost := total(p)
 		rows = append(rows, []string{
 			p.Name, pluginState(p), strings.ReplaceAll(p.Breaker.State, "_", "-"), r.text("plugin "+p.Name, float64(cost.Calls), "%.1f", 1),
-			r.text("plugin seconds "+p.Name, cost.Seconds, "%.2f %%", 100), duration(cost.P99Seconds), mebibytes(p), fmt.Sprint(p.Traps),
+			r.text("plugin seconds "+p.Name, cost.Seconds, "%.2f %%", 100), duration(cost.P99Seconds), mebibytes(p), strconv.FormatInt(p.Traps, 10),
 		})
 	}
 	return columns(out, []string{"PLUGIN", "STATE", "BREAKER", "CALLS/S", "PROCESSOR", "P99", "MEMORY", "TRAPS"}, rows)

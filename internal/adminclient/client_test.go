@@ -57,7 +57,7 @@ func TestTokenStays(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := make(chan string, 2)
-	s := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { //nolint:gosec // a test
+	s := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		got <- r.Header.Get("Authorization")
 		http.Redirect(w, r, elsewhere.URL, http.StatusFound)
 	})}
