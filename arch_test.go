@@ -46,6 +46,7 @@ var floors = []floor{
 	{from: "internal/cleanpath", forbidden: modulePath, why: "the path cleaner stands alone"},
 	{from: "internal/ratelimit", forbidden: "net/http", why: "the limiter knows keys and not what they are made of"},
 	{from: "internal/balance", forbidden: modulePath, why: "balancing stands alone"},
+	{from: "internal/lastconfig", forbidden: modulePath, why: "a file is copied whatever is in it"},
 	{from: "internal/handover", forbidden: modulePath, why: "sockets and connections know nothing above them"},
 	{from: "internal/shared", forbidden: modulePath + "/internal/plugin", why: "the stores outlive plugins"},
 	{from: "modules", forbidden: modulePath + "/caddyfile", why: "modules do not know the surfaces"},

@@ -5,6 +5,9 @@ import (
 	"runtime/debug"
 
 	"github.com/caddyserver/caddy/v2"
+	"go.uber.org/zap"
+
+	"github.com/loom-gateway/loom/internal/lastconfig"
 )
 
 // Importing Loom makes `caddy run --adapter loom` take the loom.yaml that lies there. Caddy gives a module no
@@ -21,6 +24,24 @@ func Setup() {
 	// Caddy's own version follows this in `loom version`.
 	caddy.CustomVersion = "Loom " + Version() + ", Caddy"
 	os.Args = Rewrite(os.Args, fileExists)
+	var w *watcher
+	if os.Args, w = takeWatch(os.Args); w != nil {
+		w.start()
+	}
+	restoreSaved(os.Args)
+}
+
+// restoreSaved sees to it that `run --resume` finds a whole configuration, even if the process was killed while it saved one.
+func restoreSaved(args []string) {
+	if len(args) < 2 || args[1] != "run" || !hasFlag(args[2:], "--resume", "-r", "--resume=true", "-r=true") {
+		return
+	}
+	log := caddy.Log().Named("loom")
+	if restored, err := lastconfig.Restore(caddy.ConfigAutosavePath); err != nil {
+		log.Error("reading the saved configuration", zap.Error(err))
+	} else if restored {
+		log.Warn("the saved configuration was cut off: resuming with the one before", zap.String("file", caddy.ConfigAutosavePath))
+	}
 }
 
 // version is set by the linker: -ldflags "-X github.com/loom-gateway/loom/cmd.version=v1.2.3".

@@ -5,6 +5,9 @@ import (
 	"fmt"
 
 	"github.com/caddyserver/caddy/v2"
+	"go.uber.org/zap"
+
+	"github.com/loom-gateway/loom/internal/lastconfig"
 )
 
 func init() {
@@ -49,6 +52,10 @@ func (a *App) Start() error {
 	a.startUpstreams()
 	a.startLimits()
 	a.startPlugins()
+	// Caddy saves this config when all apps have started.
+	if err := lastconfig.Keep(caddy.ConfigAutosavePath); err != nil {
+		a.logger.Warn("keeping a copy of the saved config", zap.Error(err))
+	}
 	return nil
 }
 
