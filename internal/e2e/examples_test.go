@@ -41,7 +41,7 @@ func TestExamples(t *testing.T) {
 				port, first, second := freePort(t), backend(t), backend(t)
 				text := read(t, filepath.Join(example, form))
 				if form == "caddy.json" { // JSON has no variables
-					text = strings.NewReplacer(`":8080"`, `":`+port+`"`, "localhost:3000", first, "localhost:3001", second).Replace(text)
+					text = strings.NewReplacer(`:8080"`, `:`+port+`"`, "localhost:3000", first, "localhost:3001", second).Replace(text)
 				}
 				config := write(t, filepath.Join(t.TempDir(), form), text)
 				start(t, ".", environment(t, "LOOM_PORT="+port, "UPSTREAM="+first, "SECOND="+second), port, "run", "--config", config)
