@@ -28,6 +28,7 @@ import (
 	_ "github.com/loom-gateway/loom/modules/breaker"
 	_ "github.com/loom-gateway/loom/modules/gateway"
 	_ "github.com/loom-gateway/loom/modules/listener"
+	_ "github.com/loom-gateway/loom/modules/middleware/accesslog"
 	_ "github.com/loom-gateway/loom/modules/middleware/cors"
 	_ "github.com/loom-gateway/loom/modules/middleware/metrics"
 	_ "github.com/loom-gateway/loom/modules/middleware/ratelimit"

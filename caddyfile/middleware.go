@@ -4,6 +4,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/loom-gateway/loom/modules/middleware/accesslog"
 	"github.com/loom-gateway/loom/modules/middleware/cors"
 	"github.com/loom-gateway/loom/modules/middleware/metrics"
 	"github.com/loom-gateway/loom/modules/middleware/recovery"
@@ -24,6 +25,13 @@ func parseRecovery(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) 
 //	loom_metrics
 func parseMetrics(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 	return &metrics.Handler{}, alone(h)
+}
+
+// parseAccessLog reads the directive that has the access log say which way a request went.
+//
+//	loom_access_log
+func parseAccessLog(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
+	return &accesslog.Handler{}, alone(h)
 }
 
 // parseRequestID reads the directive that gives each request an id, in X-Request-Id or another field.

@@ -21,6 +21,8 @@ func init() {
 	httpcaddyfile.RegisterDirectiveOrder("loom_metrics", httpcaddyfile.Before, "tracing")
 	httpcaddyfile.RegisterHandlerDirective("loom_tracing", parseTracing)
 	httpcaddyfile.RegisterDirectiveOrder("loom_tracing", httpcaddyfile.Before, "tracing")
+	httpcaddyfile.RegisterHandlerDirective("loom_access_log", parseAccessLog)
+	httpcaddyfile.RegisterDirectiveOrder("loom_access_log", httpcaddyfile.Before, "map")
 	httpcaddyfile.RegisterHandlerDirective("loom_cors", parseCORS)
 	httpcaddyfile.RegisterDirectiveOrder("loom_cors", httpcaddyfile.Before, "map")
 	httpcaddyfile.RegisterHandlerDirective("loom_rate_limit", parseRateLimit)

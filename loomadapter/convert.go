@@ -27,7 +27,7 @@ func convert(doc *Document, r *report) *caddy.Config {
 	if p := c.pkiApp(); p != nil {
 		apps["pki"] = c.json(p)
 	}
-	return &caddy.Config{AppsRaw: apps}
+	return &caddy.Config{AppsRaw: apps, Logging: c.logging()}
 }
 
 type converter struct {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
+	"github.com/loom-gateway/loom/modules/middleware/accesslog"
 	"github.com/loom-gateway/loom/modules/middleware/cors"
 	"github.com/loom-gateway/loom/modules/middleware/metrics"
 	"github.com/loom-gateway/loom/modules/middleware/recovery"
@@ -45,6 +46,7 @@ func parts() []part {
 		{"loom_request_id", func(d *Document) *setting { return d.RequestID.setting() }, func(r *Route) *setting { return r.RequestID.setting() }},
 		{"loom_metrics", func(d *Document) *setting { return &setting{on: d.metricsPath() != "", config: metrics.Handler{}} }, never},
 		{"loom_tracing", func(d *Document) *setting { return d.Tracing.setting() }, func(r *Route) *setting { return r.Tracing.setting() }},
+		{"loom_access_log", func(d *Document) *setting { return &setting{on: d.logs(), config: accesslog.Handler{}} }, never},
 		{"loom_cors", func(d *Document) *setting { return d.CORS.setting() }, func(r *Route) *setting { return r.CORS.setting() }},
 		{rateLimitHandler, func(d *Document) *setting { return d.RateLimit.setting(gatewayLimiter) }, (*Route).rateLimit},
 		{"loom_websocket", func(d *Document) *setting { return d.WebSocket.gateway() }, func(r *Route) *setting { return r.WebSocket.setting() }},

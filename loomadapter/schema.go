@@ -46,6 +46,7 @@ type Document struct {
 	Recovery  *Recovery  `yaml:"recovery" doc:"Panics cost one request, docs/middleware.md. Default: on."`
 	RequestID *RequestID `yaml:"request_id" doc:"An id for each request. Default: off."`
 	Tracing   *Tracing   `yaml:"tracing" doc:"Trace spans by OpenTelemetry, configured by OTEL_* variables. Default: off."`
+	AccessLog *AccessLog `yaml:"access_log" doc:"A line for each request. Default: off."`
 	CORS      *CORS      `yaml:"cors" doc:"Cross-origin requests of browsers. Default: off."`
 	RateLimit *RateLimit `yaml:"rate_limit" doc:"Rate limit that all routes without one of their own share, docs/rate-limit.md. Default: off."`
 	Redis     []Redis    `yaml:"redis" doc:"Redis servers in which gateways share rate limits."`

@@ -52,3 +52,12 @@ type WebSocket struct {
 }
 
 func (*WebSocket) section() {}
+
+// AccessLog is a line for each request.
+type AccessLog struct {
+	Pos     Pos        `yaml:"-"`
+	Enabled *bool      `yaml:"enabled" doc:"Default: true, when the section is there."`
+	Redact  StringList `yaml:"redact" doc:"Parameters of queries whose values are replaced, beside token, access_token, id_token, api_key, password and secret."`
+}
+
+func (*AccessLog) section() {}

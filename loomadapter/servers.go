@@ -38,6 +38,9 @@ func (c *converter) server(l *Listener) *caddyhttp.Server {
 	c.listen(s, l.Address, isOn(l.Handover))
 	s.ReadHeaderTimeout, s.IdleTimeout = caddy.Duration(l.ReadHeaderTimeout), caddy.Duration(l.IdleTimeout)
 	s.ReadIdleTimeout, s.WriteIdleTimeout = l.pause("read_idle_timeout", l.ReadIdleTimeout), l.pause("write_idle_timeout", l.WriteIdleTimeout)
+	if c.doc.logs() {
+		s.Logs = &caddyhttp.ServerLogConfig{}
+	}
 	if l.Protocol == "grpc" && s.ReadIdleTimeout == 0 {
 		s.ReadIdleTimeout = -1 // the default of 60s would cut streams whose client is quiet
 	}
