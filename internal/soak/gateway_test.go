@@ -131,6 +131,8 @@ func (u usage) isLike(before usage) bool {
 	return u.memory <= before.memory+memory && u.goroutines <= before.goroutines+goroutines && u.files <= before.files+files
 }
 
+var heapInUse = regexp.MustCompile(`# HeapInuse = (\d+)`)
+
 var goroutineTotal = regexp.MustCompile(`goroutine profile: total (\d+)`)
 
 func (g *gateway) usage() usage {
@@ -214,4 +216,15 @@ func eventually(t *testing.T, what string, try func() error) {
 			t.Fatalf("%s: not in %v: %v", what, patience, err)
 		}
 	}
+}
+
+// collected is the heap in use after a collection, in bytes.
+func (g *gateway) collected() int {
+	g.t.Helper()
+	found := heapInUse.FindStringSubmatch(g.profile("heap?gc=1&debug=1"))
+	if found == nil {
+		g.t.Fatal("no heap profile")
+	}
+	n, _ := strconv.Atoi(found[1])
+	return n
 }

@@ -111,6 +111,9 @@ func (u *Upstream) Close() {
 	}
 }
 
+// Closed tells whether no config has the upstream any more.
+func (u *Upstream) Closed() bool { return u.closed.Load() }
+
 // end lets a request out. The last one out of a closed upstream closes the connections.
 func (u *Upstream) end() {
 	if u.calls.Add(-1) == 0 && u.closed.Load() {

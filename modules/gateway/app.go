@@ -74,7 +74,7 @@ func (a *App) Cleanup() error {
 	if a.shared == nil { // Provision was never called
 		return nil
 	}
-	return errors.Join(a.shared.cleanup(), a.releasePlugins(), a.releaseUpstreams(), a.releaseLimits(), a.releaseRequests())
+	return errors.Join(a.releasePlugins(), a.releaseUpstreams(), a.shared.cleanup(), a.releaseLimits(), a.releaseRequests())
 }
 
 // Interface guards

@@ -2,6 +2,7 @@ package gateway_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -16,6 +17,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/coder/websocket"
 
+	_ "github.com/loom-gateway/loom/modules/listener"
 	"github.com/loom-gateway/loom/modules/moduletest"
 	_ "github.com/loom-gateway/loom/modules/proxy"
 )
@@ -46,7 +48,7 @@ func newReloader(t *testing.T) *reloader {
 // load runs a config with one route to the first upstream.
 func (r *reloader) load(upstreams string, header string) error {
 	config := moduletest.Server(`{"upstreams": {`+upstreams+`}}`, `{
-		"listen": ["`+r.addr+`"], "automatic_https": {"disable": true},
+		"listen": ["loomtcp/`+r.addr+`"], "listener_wrappers": [{"wrapper": "loom_handover"}], "automatic_https": {"disable": true},
 		"routes": [{"handle": [
 			{"handler": "headers", "response": {"set": {"X-Config": ["`+header+`"]}}},
 			{"handler": "loom_proxy", "upstream": "backend"}
@@ -63,13 +65,9 @@ func (r *reloader) mustLoad(upstreams string, header string) {
 	}
 }
 
-// get asks again when there is no answer: Caddy's closing listener resets the connections that wait in it.
 func (r *reloader) get(path string) (config, text string) {
 	r.t.Helper()
 	res, err := http.Get("http://" + r.addr + path)
-	for attempts := 1; err != nil && attempts < 5; attempts++ {
-		res, err = http.Get("http://" + r.addr + path)
-	}
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -188,19 +186,7 @@ func TestFailedReloadChangesNothing(t *testing.T) {
 }
 
 func TestWebSocketSurvivesReload(t *testing.T) {
-	echo := newCountingBackend(t, func(w http.ResponseWriter, r *http.Request) {
-		conn, err := websocket.Accept(w, r, nil)
-		if err != nil {
-			return
-		}
-		defer conn.CloseNow()
-		for {
-			kind, data, err := conn.Read(r.Context())
-			if err != nil || conn.Write(r.Context(), kind, data) != nil {
-				return
-			}
-		}
-	})
+	echo := newCountingBackend(t, echoSocket)
 	r := newReloader(t)
 	r.mustLoad(echo.upstream("backend"), "old")
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
@@ -224,8 +210,63 @@ func TestWebSocketSurvivesReload(t *testing.T) {
 	}
 }
 
-// TestReloadUnderLoad has every answer whole while configs change. A connection that Caddy's closing listener had not
-// accepted yet is reset: such a request got no answer, and is not counted.
+// TestWebSocketsOfManyConfigs has each of many configs upgrade a connection to the same upstream. All stay open, up to a bound on
+// the configs that are kept in memory for them; the oldest are told that the gateway goes away.
+func TestWebSocketsOfManyConfigs(t *testing.T) {
+	const kept, closed = 64, 3
+	echo := newCountingBackend(t, echoSocket)
+	r := newReloader(t)
+	r.mustLoad(echo.upstream("backend"), "0")
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	var conns []*websocket.Conn
+	for i := range kept + closed {
+		conn, _, err := websocket.Dial(ctx, "ws://"+r.addr, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.CloseNow()
+		conns = append(conns, conn)
+		r.mustLoad(echo.upstream("backend"), fmt.Sprint(i))
+	}
+	for i, conn := range conns {
+		err := echoed(ctx, conn)
+		if i < closed && websocket.CloseStatus(err) != websocket.StatusGoingAway {
+			t.Errorf("connection %d of the oldest: %v", i, err)
+		}
+		if i >= closed && err != nil {
+			t.Errorf("connection %d: %v", i, err)
+		}
+	}
+}
+
+func echoed(ctx context.Context, conn *websocket.Conn) error {
+	if err := conn.Write(ctx, websocket.MessageText, []byte("hello")); err != nil {
+		_, _, readErr := conn.Read(ctx)
+		return errors.Join(readErr, err)
+	}
+	_, data, err := conn.Read(ctx)
+	if err == nil && string(data) != "hello" {
+		err = fmt.Errorf("echo %q", data)
+	}
+	return err
+}
+
+func echoSocket(w http.ResponseWriter, r *http.Request) {
+	conn, err := websocket.Accept(w, r, nil)
+	if err != nil {
+		return
+	}
+	defer conn.CloseNow()
+	for {
+		kind, data, err := conn.Read(r.Context())
+		if err != nil || conn.Write(r.Context(), kind, data) != nil {
+			return
+		}
+	}
+}
+
+// TestReloadUnderLoad has every request answered, and whole, while configs change.
 func TestReloadUnderLoad(t *testing.T) {
 	backends := []*countingBackend{newCountingBackend(t, hello), newCountingBackend(t, hello)}
 	r := newReloader(t)
@@ -253,11 +294,11 @@ func ask(ctx context.Context, url string, answers chan<- error) {
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	for ctx.Err() == nil {
 		res, err := client.Get(url)
-		if err != nil {
-			continue
+		var data []byte
+		if err == nil {
+			data, err = io.ReadAll(res.Body)
+			res.Body.Close()
 		}
-		data, err := io.ReadAll(res.Body)
-		res.Body.Close()
 		if err == nil && (res.StatusCode != http.StatusOK || string(data) != "hello") {
 			err = fmt.Errorf("answer %d %q", res.StatusCode, data)
 		}

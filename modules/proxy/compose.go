@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -16,13 +17,14 @@ import (
 	"github.com/loom-gateway/loom/internal/upstream"
 )
 
-// streamCloseDelay is how long upgraded connections live on after their config was replaced. Without it a reload
-// would close every WebSocket; without an end, memory of old configs would pile up.
+// streamCloseDelay is how long upgraded connections live on after their upstream was changed or removed.
 const streamCloseDelay = 10 * time.Minute
 
 // sharedProxy is what all handlers to one upstream share.
 type sharedProxy struct {
 	*reverseproxy.Handler // the composed way
+	upstream              *upstream.Upstream
+	upgrades              atomic.Int64 // requests that may have upgraded their connection, and have not ended
 	direct                bool
 	logger                *zap.Logger
 	buffers               sync.Pool
@@ -30,7 +32,7 @@ type sharedProxy struct {
 
 func newShared(ctx caddy.Context, u *upstream.Upstream) (*sharedProxy, error) {
 	proxy, err := newProxy(ctx, u.Name())
-	return &sharedProxy{Handler: proxy, direct: usesEngine(u), logger: ctx.Logger()}, err
+	return &sharedProxy{Handler: proxy, upstream: u, direct: usesEngine(u), logger: ctx.Logger()}, err
 }
 
 // composed has Caddy's reverse_proxy do it. The transport finds the pass in the request's context.
@@ -43,7 +45,7 @@ func (h *Handler) composed(p *pass, w http.ResponseWriter, r *http.Request, next
 	forwarded.Drop(r.Trailer)
 	p.ctx = context.WithValue(p.ctx, passKey{}, p)
 	defer p.tellRetries(r)
-	return h.shared.ServeHTTP(w, r.WithContext(p.ctx), next)
+	return h.shared.serve(w, r.WithContext(p.ctx), next)
 }
 
 // newProxy composes Caddy's reverse_proxy with Loom's upstream. It gets one upstream of its own that stands for the
