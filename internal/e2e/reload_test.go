@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -12,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/coder/websocket"
 )
 
 // proxyTo is a document that sends everything to a backend.
@@ -65,6 +68,33 @@ func TestTermDrains(t *testing.T) {
 	}
 	if status := p.cmd.ProcessState.ExitCode(); status != 0 {
 		t.Errorf("status %d\n%s", status, p.log)
+	}
+}
+
+// TestTermTellsWebSockets that the gateway goes away.
+func TestTermTellsWebSockets(t *testing.T) {
+	t.Parallel()
+	quiet := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if conn, err := websocket.Accept(w, r, nil); err == nil {
+			<-conn.CloseRead(r.Context()).Done()
+		}
+	}))
+	t.Cleanup(quiet.Close)
+	port, dir := freePort(t), t.TempDir()
+	write(t, filepath.Join(dir, "loom.yaml"), proxyTo(quiet.Listener.Addr().String()))
+	p := start(t, dir, environment(t, "LOOM_PORT="+port), port)
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	conn, _, err := websocket.Dial(ctx, "ws://127.0.0.1:"+port, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.CloseNow()
+	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := conn.Read(ctx); websocket.CloseStatus(err) != websocket.StatusGoingAway {
+		t.Errorf("the connection ended with %v", err)
 	}
 }
 

@@ -120,10 +120,6 @@ func (a *App) startPlugins() {
 	}
 }
 
-// lateRequests is how long a plugin stays after its config was replaced: HTTP/2 and HTTP/3 clients send requests to it until they
-// have read that the connection goes away.
-const lateRequests = 3 * time.Second
-
 func (a *App) releasePlugins() error {
 	if a.plugins == nil {
 		return nil
@@ -134,9 +130,9 @@ func (a *App) releasePlugins() error {
 	case caddy.Exiting():
 		defer a.plugins.awaitLastWords()
 	case a.plugins.serves():
-		time.AfterFunc(lateRequests, func() {
+		late.release(func() {
 			if err := deletePlugins(keys); err != nil {
-				a.plugins.logger.Error("releasing plugins", zap.Error(err))
+				caddy.Log().Named("loom").Error("releasing plugins", zap.Error(err))
 			}
 		})
 		return nil
