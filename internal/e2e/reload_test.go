@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -54,7 +55,10 @@ func TestTermDrains(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, "the port is closed", func() bool {
-		_, err := http.Get("http://127.0.0.1:" + port)
+		conn, err := net.Dial("tcp", "127.0.0.1:"+port)
+		if err == nil {
+			_ = conn.Close()
+		}
 		return err != nil
 	})
 	close(finish)
