@@ -67,21 +67,24 @@ func (b *Body) AnswerEarly(w http.ResponseWriter) {
 	}
 }
 
-// Close lets no other Read begin, and ends one that is under way where the response may come early: net/http's HTTP/2 client waits
-// for that before it lets go of a response. The body itself is closed by the server: its Close would read on, beside the handler.
+// Close lets no other Read begin. The body itself is closed by the server: its Close would read on, beside the handler.
 func (b *Body) Close() error {
-	b.once.Do(func() { // End waits for it, so that no deadline is set for the next request
-		close(b.ended)
-		select {
-		case <-b.reading:
-			b.reading <- struct{}{}
-		default:
-			if b.early != nil {
-				_ = b.early.SetReadDeadline(time.Unix(1, 0))
-			}
-		}
-	})
+	b.once.Do(func() { close(b.ended) })
 	return nil
+}
+
+// Leave is Close, and ends a Read that is under way where the response may come early. That ends the request's context too, so the
+// response has to be complete. It is called by the handler, before End.
+func (b *Body) Leave() {
+	_ = b.Close()
+	select {
+	case <-b.reading:
+		b.reading <- struct{}{}
+	default:
+		if b.early != nil {
+			_ = b.early.SetReadDeadline(time.Unix(1, 0))
+		}
+	}
 }
 
 func (b *Body) isEnded() bool {

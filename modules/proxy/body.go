@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"sync/atomic"
 
+	"github.com/loom-gateway/loom/internal/clientbody"
 	"github.com/loom-gateway/loom/internal/forwarded"
 	"github.com/loom-gateway/loom/internal/upstream"
 )
@@ -105,4 +106,23 @@ func (b *sentBody) Close() error {
 		return nil
 	}
 	return b.client.Close()
+}
+
+// letGo has the end of a response end the reading of its request's body: net/http's HTTP/2 client waits for that when the response is
+// closed.
+func (p *pass) letGo(res *http.Response) {
+	if b, ok := p.body.(*clientbody.Body); ok && res.ProtoMajor == 2 {
+		res.Body = &lastBody{ReadCloser: res.Body, request: b}
+	}
+}
+
+type lastBody struct {
+	io.ReadCloser
+	request *clientbody.Body
+}
+
+// Close implements io.Closer.
+func (b *lastBody) Close() error {
+	b.request.Leave()
+	return b.ReadCloser.Close()
 }

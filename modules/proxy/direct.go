@@ -43,6 +43,7 @@ func (h *Handler) direct(p *pass, w http.ResponseWriter, r *http.Request) error 
 	}
 	p.response, p.latency = res, time.Since(p.sent)
 	makeRoom(res, r)
+	p.letGo(res)
 	if mayLast(res) {
 		p.lift(res)
 	}

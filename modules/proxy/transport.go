@@ -39,6 +39,7 @@ func (transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, p.tellFailure(p.withStatus(err))
 	}
 	makeRoom(res, req)
+	p.letGo(res)
 	if mayLast(res) {
 		p.lift(res)
 	}
