@@ -77,7 +77,7 @@ func (t *top) run(ctx context.Context, live bool) error {
 		var screen bytes.Buffer
 		if err := t.look(ctx, &screen); err != nil {
 			if ctx.Err() != nil {
-				return nil //nolint:nilerr // Ctrl-C is how it ends
+				return nil // Ctrl-C is how it ends
 			}
 			return err
 		}

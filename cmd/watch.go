@@ -65,7 +65,7 @@ type stamps map[string]os.FileInfo
 
 // start remembers what Caddy is about to read, and follows it as long as the process lives.
 func (w *watcher) start() {
-	w.remember()
+	_ = w.remember() // Caddy says what is wrong with it
 	go func() {
 		for range time.Tick(watchInterval) {
 			if caddy.ActiveContext().Context != nil { // the first config is Caddy's to load

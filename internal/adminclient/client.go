@@ -57,7 +57,7 @@ func New(address, token string) (*Client, error) {
 }
 
 // Problem is an error that the API has answered.
-type Problem struct {
+type Problem struct { //nolint:errname // the name that RFC 9457 has for it
 	Status int    `json:"status"`
 	Title  string `json:"title"`
 	Detail string `json:"detail"`

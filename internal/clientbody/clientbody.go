@@ -53,7 +53,7 @@ func (b *Body) Read(p []byte) (int, error) {
 		return 0, http.ErrBodyReadAfterClose
 	}
 	n, err := b.body.Read(p)
-	b.whole = b.whole || err == io.EOF //nolint:errorlint // Read returns it as it is
+	b.whole = b.whole || err == io.EOF
 	return n, err
 }
 

@@ -84,14 +84,13 @@ func TestFlapping(t *testing.T) {
 	var broken atomic.Bool
 	var refused atomic.Int64
 	flapping := rawbackend.Start(t, func(_ int, conn *rawbackend.Conn) {
-		for !conn.Over && conn.ReadRequest() != nil {
-			if broken.Load() {
-				refused.Add(1)
-				conn.Reset()
-				return
-			}
+		switch {
+		case conn.ReadRequest() == nil:
+		case broken.Load():
+			refused.Add(1)
+			conn.Reset()
+		default:
 			conn.Send(ok + "Content-Length: 5\r\nConnection: close\r\n\r\nalive")
-			return
 		}
 	})
 	steady := rawbackend.Start(t, alive)

@@ -103,7 +103,7 @@ func TestWebSocketMessages(t *testing.T) {
 		if err != nil {
 			return
 		}
-		defer conn.CloseNow() //nolint:errcheck // it is over
+		defer conn.CloseNow()
 		conn.SetReadLimit(-1)
 		for {
 			kind, data, err := conn.Read(r.Context())
@@ -113,7 +113,7 @@ func TestWebSocketMessages(t *testing.T) {
 		}
 	})
 	g := start(t, toBackend+upstream([]string{server}))
-	conn, _, err := websocket.Dial(t.Context(), "http://"+g.plain, nil) //nolint:bodyclose // it has none
+	conn, _, err := websocket.Dial(t.Context(), "http://"+g.plain, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

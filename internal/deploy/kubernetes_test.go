@@ -61,8 +61,10 @@ type (
 				ContainerPort int
 			}
 			StartupProbe, LivenessProbe, ReadinessProbe struct{ HTTPGet struct{ Path, Port string } }
-			Lifecycle                                   struct{ PreStop struct{ Sleep struct{ Seconds int } } }
-			VolumeMounts                                []struct{ MountPath string }
+			Lifecycle                                   struct {
+				PreStop struct{ Sleep struct{ Seconds int } }
+			}
+			VolumeMounts []struct{ MountPath string }
 		}
 		Volumes []struct{ ConfigMap struct{ Name string } }
 	}

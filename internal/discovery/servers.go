@@ -120,7 +120,8 @@ func (s servers) ask(ctx context.Context, name string, kind uint16) (*dns.Msg, e
 			if err == nil {
 				return res, nil
 			}
-			if last = fmt.Errorf("asking %s for %s of %s: %w", server, dns.TypeToString[kind], name, err); ctx.Err() != nil {
+			last = fmt.Errorf("asking %s for %s of %s: %w", server, dns.TypeToString[kind], name, err)
+			if ctx.Err() != nil {
 				return nil, last
 			}
 		}

@@ -16,8 +16,7 @@ const (
 // Is reports whether a field is Forwarded, X-Real-IP or an X-Forwarded-*, to a backend that takes hyphens, underscores and dots
 // for the same, as those do that make variables of headers.
 func Is(name string) bool {
-	switch len(name) {
-	case len(standard): // both have nine letters
+	if len(name) == len(standard) { // both have nine letters
 		return same(name, standard) || same(name, realIP)
 	}
 	return len(name) > len(prefix) && same(name[:len(prefix)], prefix)

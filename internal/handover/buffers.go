@@ -8,7 +8,7 @@ const (
 )
 
 // buffers are for the heads of requests, each from its first byte until its handler begins.
-var buffers bufferPool
+var buffers bufferPool //nolint:gochecknoglobals // a pool, as sync.Pool is meant to be used
 
 type bufferPool struct{ pool sync.Pool }
 

@@ -2,6 +2,7 @@ package handover
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -13,7 +14,7 @@ import (
 const mostKept = 2 << 20
 
 // http2Preface is what looks like a request at the beginning of HTTP/2 without TLS.
-var http2Preface = []byte("PRI * HTTP/2.0\r\n")
+const http2Preface = "PRI * HTTP/2.0\r\n"
 
 // Conn is a connection that its server can lose to the next one: it keeps what has been read of a request until a handler
 // has it. Before track is called, and after an upgrade, it only passes bytes on.
@@ -93,7 +94,7 @@ func (c *Conn) pass(p []byte) int {
 		return n
 	}
 	c.headEnd = len(c.kept)
-	if bytes.HasPrefix(c.kept, http2Preface) {
+	if bytes.HasPrefix(c.kept, []byte(http2Preface)) {
 		c.becomeOpaque()
 	}
 	return n
@@ -253,6 +254,6 @@ func (c *Conn) release() {
 }
 
 func isTimeout(err error) bool {
-	timeout, ok := err.(net.Error)
+	timeout, ok := errors.AsType[net.Error](err)
 	return ok && timeout.Timeout()
 }

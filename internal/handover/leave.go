@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// longAgo ends a read that waits.
-var longAgo = time.Unix(1, 0)
+// longAgo is a deadline that ends a read which waits.
+func longAgo() time.Time { return time.Unix(1, 0) }
 
 // Close implements net.Conn. If the server has no other reason than that it shuts down, and the client is owed no more of
 // a response, the connection goes on with the next server.
@@ -65,7 +65,7 @@ func (c *Conn) canLeave() bool {
 func (c *Conn) leave() {
 	c.gone = true
 	if c.reading {
-		_ = c.Conn.SetReadDeadline(longAgo) // else the read ends by itself
+		_ = c.Conn.SetReadDeadline(longAgo()) // else the read ends by itself
 		for c.reading {
 			c.left.Wait()
 		}

@@ -61,7 +61,8 @@ func parse(text []byte) (*Document, error) {
 	if d.problems, err = d.compiler.Compile(resource + "#/components/schemas/Problem"); err != nil {
 		return nil, err
 	}
-	return d, d.compileAll()
+	err = d.compileAll()
+	return d, err
 }
 
 // compileAll finds schemas that are not in order, and references that lead nowhere.

@@ -46,8 +46,7 @@ func Codes() map[string]string {
 
 // CheckCondition refuses a text that does not belong in Settings.On.
 func CheckCondition(text string) error {
-	_, err := readCondition(new(Policy), text)
-	return err
+	return readCondition(new(Policy), text)
 }
 
 // CheckMethod refuses a text that does not belong in Settings.Methods.
@@ -60,7 +59,7 @@ func CheckMethod(method string) error {
 
 func (p *Policy) readConditions() error {
 	for _, text := range p.On {
-		if _, err := readCondition(p, text); err != nil {
+		if err := readCondition(p, text); err != nil {
 			return fmt.Errorf("on: %w", err)
 		}
 	}
@@ -68,21 +67,21 @@ func (p *Policy) readConditions() error {
 }
 
 // readCondition adds one to the policy.
-func readCondition(p *Policy, text string) (*Policy, error) {
+func readCondition(p *Policy, text string) error {
 	for _, r := range []Reason{ConnectFailure, Reset, Timeout} {
 		if text == r.String() {
 			p.conditions[r] = true
-			return p, nil
+			return nil
 		}
 	}
 	if code, ok := Codes()[text]; ok {
 		p.codes = append(p.codes, code)
-		return p, nil
+		return nil
 	}
 	statuses, err := health.ParseStatuses([]string{text})
 	if err == nil {
 		p.statuses = append(p.statuses, statuses...)
-		return p, nil
+		return nil
 	}
 	known := Conditions()
 	for word := range Codes() {
@@ -90,9 +89,9 @@ func readCondition(p *Policy, text string) (*Policy, error) {
 	}
 	slices.Sort(known)
 	if meant := nearest.Word(text, known); meant != "" {
-		return p, fmt.Errorf("%q: did you mean %q?", text, meant)
+		return fmt.Errorf("%q: did you mean %q?", text, meant)
 	}
-	return p, fmt.Errorf("%q: write a status such as 503, 502-504 or 5xx, or one of %s", text, strings.Join(known, ", "))
+	return fmt.Errorf("%q: write a status such as 503, 502-504 or 5xx, or one of %s", text, strings.Join(known, ", "))
 }
 
 // OnError is the reason, if the policy has it, and None otherwise.

@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -268,7 +269,8 @@ func (u *Upstream) apply() error {
 
 // difference is what came, and what went, for people.
 func difference(before, after []EndpointSettings) string {
-	text := strconv.Itoa(len(after)) + " endpoints"
+	var text strings.Builder
+	fmt.Fprintf(&text, "%d endpoints", len(after))
 	for _, side := range []struct {
 		sign      string
 		list, not []EndpointSettings
@@ -279,13 +281,13 @@ func difference(before, after []EndpointSettings) string {
 				continue
 			}
 			if shown++; shown > shownAddresses {
-				text += side.sign + "…"
+				text.WriteString(side.sign + "…")
 				break
 			}
-			text += side.sign + e.Address
+			text.WriteString(side.sign + e.Address)
 		}
 	}
-	return text
+	return text.String()
 }
 
 // await has a request wait for the first endpoints. It returns when there are some, or is nothing to wait for.

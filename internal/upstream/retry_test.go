@@ -122,7 +122,7 @@ func newScript(t *testing.T, acts ...act) *script {
 }
 
 // engines are the ways of a request to a backend.
-var engines = map[string]upstream.Settings{ //nolint:gochecknoglobals // a table
+var engines = map[string]upstream.Settings{
 	"loom": {Engine: upstream.EngineLoom}, "stock": {Engine: upstream.EngineStock}, "h2c": {Protocol: upstream.H2C},
 }
 

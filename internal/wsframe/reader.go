@@ -7,7 +7,7 @@ import (
 )
 
 // Violation is why a connection has to be closed.
-type Violation struct {
+type Violation struct { //nolint:errname // of the protocol; an error is what it causes
 	Code   uint16
 	Reason string
 }

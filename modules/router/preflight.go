@@ -18,11 +18,11 @@ func (h *Handler) find(request *pathtree.Request, run *run) pathtree.Result {
 	preflighted := *request
 	preflighted.Method = asked
 	if h.table.Match(&preflighted, &run.match) == pathtree.Found {
-		if c := h.routes[run.match.Route]; c.preflights {
+		c := h.routes[run.match.Route]
+		if c.preflights {
 			return pathtree.Found
-		} else {
-			run.middleware = c.middleware
 		}
+		run.middleware = c.middleware
 	}
 	return h.table.Match(request, &run.match)
 }

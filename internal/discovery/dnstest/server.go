@@ -27,12 +27,12 @@ func Start(t testing.TB) *Server {
 	t.Helper()
 	s := &Server{asked: map[string]int{}}
 	for range 20 { // somebody else may have the same port over UDP
-		tcp, err := net.Listen("tcp", "127.0.0.1:0")
+		tcp, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 		if err != nil {
 			t.Fatal(err)
 		}
 		s.Addr = tcp.Addr().String()
-		udp, err := net.ListenPacket("udp", s.Addr)
+		udp, err := new(net.ListenConfig).ListenPacket(t.Context(), "udp", s.Addr)
 		if err != nil {
 			tcp.Close()
 			continue

@@ -43,7 +43,7 @@ func (h *Handler) middleware() (*cors.Middleware, error) {
 
 // advice says what to write instead.
 func advice(err error) error {
-	switch e := err.(type) {
+	switch e := err.(type) { //nolint:errorlint // All hands out each as it is
 	case *cfgerrors.IncompatibleOriginPatternError:
 		switch e.Reason {
 		case "wildcard":

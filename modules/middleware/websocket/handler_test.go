@@ -218,6 +218,7 @@ type stream struct {
 	from   io.Reader
 }
 
+//nolint:staticcheck // net/http's own transport cannot ask for an extended CONNECT
 func connect(t *testing.T, c *moduletest.Caddy, origin string) stream {
 	t.Helper()
 	client := &http2.Transport{AllowHTTP: true, DialTLSContext: func(ctx context.Context, network, addr string, _ *tls.Config) (net.Conn, error) {
