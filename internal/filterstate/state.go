@@ -27,6 +27,7 @@ type State struct {
 	chosen   bool
 	failure  Failure
 	host     string
+	verdicts []Verdict
 }
 
 // Set keeps a copy of value.

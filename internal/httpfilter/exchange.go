@@ -150,23 +150,33 @@ func (x *exchange) isEnded() bool {
 func (x *exchange) outcomeOf(v proxywasm.Verdict) error {
 	switch {
 	case v.Err != nil && x.filter.plugin.FailOpen():
-		x.skipping.Store(true)
+		if !x.skipping.Swap(true) {
+			x.judge(filterstate.Skipped, 0)
+		}
 		return nil
 	case v.Err != nil:
+		x.judge(filterstate.Failed, 0)
 		return x.filter.failed(v.Err)
 	case v.Reply != nil:
 		x.mu.Lock()
 		x.reply, x.details = v.Reply, underscored(v.Reply.Details)
 		x.mu.Unlock()
 		x.about.State.Fail(filterstate.Failure{Details: underscored(v.Reply.Details)})
+		x.judge(filterstate.Answered, int(v.Reply.Status))
 		return errLocalReply
 	case v.Closed:
 		x.mu.Lock()
 		x.details = "wasm_close_stream"
 		x.mu.Unlock()
+		x.judge(filterstate.Closed, 0)
 		return errAborted
 	}
 	return nil
+}
+
+// judge tells the access log what became of the request here.
+func (x *exchange) judge(o filterstate.Outcome, status int) {
+	x.about.State.Judge(filterstate.Verdict{Plugin: x.filter.plugin.Name(), Outcome: o, Status: status})
 }
 
 // Enter implements proxywasm.Exchange.

@@ -9,6 +9,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/loom-gateway/loom/internal/filterstate"
 	"github.com/loom-gateway/loom/internal/plugin"
 	"github.com/loom-gateway/loom/internal/pluginwatch"
 	"github.com/loom-gateway/loom/internal/proxywasm/abi"
@@ -96,8 +97,10 @@ func (f *Filter) ServeWatched(watch *pluginwatch.Watch, w http.ResponseWriter, r
 	if err != nil {
 		x.record.Unavailable(err)
 		if f.plugin.FailOpen() {
+			x.judge(filterstate.Skipped, 0)
 			return next(w, r)
 		}
+		x.judge(filterstate.Failed, 0)
 		return x.conclude(f.failed(err))
 	}
 	x.stream = stream

@@ -6,6 +6,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/loom-gateway/loom/internal/filterstate"
 	"github.com/loom-gateway/loom/internal/proxywasm"
 	"github.com/loom-gateway/loom/internal/proxywasm/abi"
 )
@@ -41,5 +42,6 @@ func (x *exchange) waitOnce(c abi.Callback) (proxywasm.Verdict, error) {
 	x.record.Limited("pause_timeout")
 	x.filter.options.Log.Warn("a plugin did not continue what it had paused; the client gets 504",
 		zap.String("plugin", x.filter.plugin.Name()), zap.Stringer("callback", c), zap.Duration("pause_timeout", x.filter.plugin.PauseTimeout()))
+	x.judge(filterstate.Failed, 0)
 	return v, &Error{Status: http.StatusGatewayTimeout, Reason: "plugin " + x.filter.plugin.Name() + " paused", Err: errPauseTimeout}
 }

@@ -29,6 +29,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		return err
 	}
 	extra.Set(zap.String("route", route.ID))
+	if state := gateway.VarsOf(r.Context()).State(); state != nil && len(state.Verdicts()) > 0 {
+		extra.Set(zap.Stringers("plugins", state.Verdicts()))
+	}
 	if route.Upstream == "" {
 		return err
 	}

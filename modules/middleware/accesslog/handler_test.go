@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -13,6 +14,7 @@ import (
 	"github.com/loom-gateway/loom/modules/moduletest"
 	_ "github.com/loom-gateway/loom/modules/proxy"
 	_ "github.com/loom-gateway/loom/modules/router"
+	_ "github.com/loom-gateway/loom/modules/wasmfilter"
 )
 
 // The log has the request's way, no secrets, and one line whatever the client sends.
@@ -37,14 +39,7 @@ func TestAccessLog(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = res.Body.Close()
-	line := ""
-	for deadline := time.Now().Add(10 * time.Second); line == "" && time.Now().Before(deadline); {
-		for l := range strings.Lines(c.Logs()) {
-			if strings.Contains(l, `"http.log.access"`) {
-				line = l
-			}
-		}
-	}
+	line := accessLine(t, c)
 	var entry map[string]any
 	if err := json.Unmarshal([]byte(line), &entry); err != nil {
 		t.Fatalf("%v: %s", err, line)
@@ -56,5 +51,56 @@ func TestAccessLog(t *testing.T) {
 	}
 	if strings.Contains(line, "s3cret") {
 		t.Errorf("a secret is in %s", line)
+	}
+}
+
+// accessLine is the last line of the access log, when there is one.
+func accessLine(t *testing.T, c *moduletest.Caddy) (line string) {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); line == "" && time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+		for l := range strings.Lines(c.Logs()) {
+			if strings.Contains(l, `"http.log.access"`) {
+				line = l
+			}
+		}
+	}
+	return line
+}
+
+// Plugins that do not just let a request pass are named.
+func TestVerdicts(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		name, script, policy string
+		status               int
+		want                 []any
+	}{
+		{"passed", "request_headers: return 0", "closed", 200, nil},
+		{"answered", "request_headers: reply 403 hidden", "closed", 403, []any{"verdict-answered answered 403"}},
+		{"answered-late", "response_headers: reply 404 hidden", "closed", 404, []any{"verdict-answered-late answered 404"}},
+		{"failed", "request_headers: trap", "closed", 503, []any{"verdict-failed failed"}},
+		{"skipped", "request_headers: trap", "open", 200, []any{"verdict-skipped skipped"}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			name := "verdict-" + tc.name
+			c := moduletest.Provision(t, moduletest.Server(`{"plugins":{"`+name+`":{"path":"../../../plugins/probe/probe.wasm","instances":1,"failure_policy":"`+
+				tc.policy+`","config":"`+tc.script+`"}}}`,
+				`{"listen":["127.0.0.1:0"],"automatic_https":{"disable":true},"logs":{},"routes":[{"handle":[{"handler":"loom_router",
+					"middleware":[{"handler":"loom_access_log"}],"routes":[{"id":"r","handle":[{"handler":"loom_wasm","plugins":[{"name":"`+name+`"}]},
+					{"handler":"static_response","body":"hello"}]}]}]}]}`)).Start()
+			res, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(httptest.NewRequest(http.MethodGet, c.URL("")+"/", nil))
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = res.Body.Close()
+			var entry map[string]any
+			if err := json.Unmarshal([]byte(accessLine(t, c)), &entry); err != nil {
+				t.Fatal(err)
+			}
+			if got, _ := entry["plugins"].([]any); res.StatusCode != tc.status || !slices.Equal(got, tc.want) {
+				t.Errorf("status %d, plugins %v, want %d, %v", res.StatusCode, got, tc.status, tc.want)
+			}
+		})
 	}
 }
