@@ -282,3 +282,28 @@ func TestHTTP2GoesAway(t *testing.T) {
 	}
 	old.wait()
 }
+
+// A connection that comes before the first listener waits for it.
+func TestEarlyConnection(t *testing.T) {
+	t.Parallel()
+	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := NewSocket(l, net.KeepAliveConfig{})
+	defer s.Close()
+	client, err := new(net.Dialer).DialContext(t.Context(), "tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	time.Sleep(10 * time.Millisecond) // for a socket that accepts too early
+	conn, err := s.Listen(net.KeepAliveConfig{}, func() {}).Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if conn.RemoteAddr().String() != client.LocalAddr().String() {
+		t.Errorf("the connection of %s came, not that of %s", conn.RemoteAddr(), client.LocalAddr())
+	}
+}

@@ -15,23 +15,24 @@ type Socket struct {
 	listener  net.Listener
 	keepAlive net.KeepAliveConfig
 
-	mu    sync.Mutex
-	turns []*turn // open, the oldest first
+	accepting sync.Once
+	mu        sync.Mutex
+	turns     []*turn // open, the oldest first
 }
 
-// NewSocket begins to accept. keepAlive is what the listener gives to its connections.
+// NewSocket makes a socket of a listener. keepAlive is what that gives to its connections.
 func NewSocket(l net.Listener, keepAlive net.KeepAliveConfig) *Socket {
-	s := &Socket{listener: l, keepAlive: keepAlive}
-	go s.accept()
-	return s
+	return &Socket{listener: l, keepAlive: keepAlive}
 }
 
-// Listen opens a listener on the socket; keepAlive is for its connections. released is called when it is closed.
+// Listen opens a listener on the socket; keepAlive is for its connections. released is called when it is closed. With the first
+// one the socket begins to accept: before that there is nobody to give a connection to.
 func (s *Socket) Listen(keepAlive net.KeepAliveConfig, released func()) net.Listener {
 	t := &turn{socket: s, queue: newQueue(), keepAlive: keepAlive, released: released}
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	s.turns = append(s.turns, t)
+	s.mu.Unlock()
+	s.accepting.Do(func() { go s.accept() })
 	return t
 }
 
