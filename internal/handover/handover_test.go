@@ -3,9 +3,11 @@ package handover
 import (
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 )
 
 func towns(t *testing.T, test func(t *testing.T, w *town)) {
