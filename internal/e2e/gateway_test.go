@@ -57,7 +57,7 @@ var lastPort atomic.Int32
 
 func freePort(t *testing.T) string {
 	t.Helper()
-	lastPort.CompareAndSwap(0, 20000+int32(os.Getpid()%5000))
+	lastPort.CompareAndSwap(0, 20000+int32(os.Getpid()%3000))
 	for range 1000 {
 		port := strconv.Itoa(int(lastPort.Add(1)))
 		l, err := net.Listen("tcp", ":"+port)
@@ -127,7 +127,9 @@ func start(t *testing.T, dir string, env []string, port string, args ...string) 
 	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
 		if conn, err := net.Dial("tcp", "127.0.0.1:"+port); err == nil {
 			_ = conn.Close()
-			return p
+			if strings.Contains(p.log.String(), "serving initial configuration") { // on its other ports too
+				return p
+			}
 		}
 		select {
 		case <-p.end:

@@ -33,8 +33,6 @@ func ask(method, url string, body []byte) (status int, text string, err error) {
 
 // load gives the gateway another config. The error is the gateway's.
 func (k *kit) load(config []byte) error {
-	k.loading.begin()
-	defer k.loading.end()
 	status, text, err := ask(http.MethodPost, "http://"+k.caddyAdmin+"/load", config)
 	if err != nil {
 		return fmt.Errorf("the admin API does not answer: %w", err)

@@ -40,11 +40,11 @@ func (k *kit) config(trials ...*trial) []byte {
 		}},
 		"http": object{"servers": object{
 			"gateway": object{
-				"listen": []string{k.address}, "protocols": []string{"h1"}, "automatic_https": object{"disable": true},
+				"listen": []string{"loomtcp/" + k.address}, "listener_wrappers": []object{{"wrapper": "loom_handover"}}, "protocols": []string{"h1"}, "automatic_https": object{"disable": true},
 				"routes": []object{{"handle": []object{{"handler": "loom_router", "routes": routes}}}},
 			},
 			"admin": object{
-				"listen": []string{k.loomAdmin}, "protocols": []string{"h1"}, "automatic_https": object{"disable": true},
+				"listen": []string{"loomtcp/" + k.loomAdmin}, "listener_wrappers": []object{{"wrapper": "loom_handover"}}, "protocols": []string{"h1"}, "automatic_https": object{"disable": true},
 				"routes": []object{{"handle": []object{{"handler": "loom_admin"}}}},
 			},
 		}},

@@ -189,8 +189,8 @@ func (k *kit) endGroup(r *report, group string) {
 // endAll is judged once: the process, its log and its neighbour.
 func (k *kit) endAll(r *report) {
 	k.traffic.stop()
-	failed, answered, resets := k.traffic.failures()
-	r.answered, r.failed, r.resets, r.base = answered, len(failed), resets, k.base
+	failed, answered := k.traffic.failures()
+	r.answered, r.failed, r.base = answered, len(failed), k.base
 	for _, text := range failed[:min(len(failed), 10)] {
 		k.t.Errorf("the neighbour did not get its answer: %s", text)
 	}

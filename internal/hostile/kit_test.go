@@ -18,7 +18,6 @@ type kit struct {
 	backend                        *backend
 	traffic                        *traffic
 	canary                         *canary
-	loading                        busy
 	base                           usage
 }
 
@@ -61,7 +60,7 @@ var lastPort atomic.Int32
 
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	lastPort.CompareAndSwap(0, 25000+int32(os.Getpid()%5000))
+	lastPort.CompareAndSwap(0, 24000+int32(os.Getpid()%1900))
 	for range 1000 {
 		address := fmt.Sprintf("127.0.0.1:%d", lastPort.Add(1))
 		if l, err := net.Listen("tcp", address); err == nil {

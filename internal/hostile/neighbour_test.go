@@ -6,7 +6,6 @@ import (
 	"io"
 	"net/http"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 )
@@ -21,7 +20,6 @@ type traffic struct {
 	mu      sync.Mutex
 	samples []latency
 	failed  []string
-	resets  int // connections that a reload reset, see ask
 }
 
 type latency struct {
@@ -57,14 +55,6 @@ func (l *traffic) run() {
 		}
 		began := time.Now()
 		err := l.ask(client, n)
-		if err != nil && l.k.loading.overlaps(began) && connectionLost(err) {
-			// Caddy's reload closes the old listener with what waits in its queue. No plugin has a part in that.
-			l.mu.Lock()
-			l.resets++
-			l.mu.Unlock()
-			began = time.Now()
-			err = l.ask(client, n)
-		}
 		l.mu.Lock()
 		l.samples = append(l.samples, latency{began, time.Since(began)})
 		if err != nil {
@@ -72,11 +62,6 @@ func (l *traffic) run() {
 		}
 		l.mu.Unlock()
 	}
-}
-
-func connectionLost(err error) bool {
-	text := err.Error()
-	return strings.Contains(text, "EOF") || strings.Contains(text, "reset by peer") || strings.Contains(text, "connection refused")
 }
 
 // ask sends one request of the neighbour and looks at the answer as a whole.
@@ -124,34 +109,8 @@ func (l *traffic) over(windows ...window) (samples int, p99 time.Duration) {
 }
 
 // failures are the answers that the neighbour did not get, and how many it got.
-func (l *traffic) failures() (failed []string, answered, resets int) {
+func (l *traffic) failures() (failed []string, answered int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return slices.Clone(l.failed), len(l.samples) - len(l.failed), l.resets
-}
-
-// busy remembers when something ran.
-type busy struct {
-	mu      sync.Mutex
-	running bool
-	last    time.Time
-}
-
-func (b *busy) begin() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.running = true
-}
-
-func (b *busy) end() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.running, b.last = false, time.Now()
-}
-
-// overlaps reports whether it ran after some moment.
-func (b *busy) overlaps(since time.Time) bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.running || b.last.After(since)
+	return slices.Clone(l.failed), len(l.samples) - len(l.failed)
 }

@@ -11,10 +11,10 @@ import (
 
 // report is what the run found.
 type report struct {
-	results                  []*result
-	usages                   []groupUsage
-	base                     usage
-	answered, failed, resets int
+	results          []*result
+	usages           []groupUsage
+	base             usage
+	answered, failed int
 }
 
 type groupUsage struct {
@@ -113,9 +113,6 @@ func (r *report) table() string {
 	}
 	fmt.Fprintf(&b, "%d cases of %d behaviours in one process, which lived: %d as promised. The neighbour got %d answers of %d.\n",
 		total, len(r.results), held, r.answered, r.answered+r.failed)
-	if r.resets > 0 {
-		fmt.Fprintf(&b, "%d of its connections were reset by one of the reloads, and asked again.\n", r.resets)
-	}
 	for _, u := range r.usages {
 		r.writeGroup(&b, u)
 	}

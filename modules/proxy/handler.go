@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strconv"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -62,6 +63,9 @@ func (h *Handler) Validate() error {
 // ServeHTTP proxies the request. Errors carry the status: 502 when no backend could be reached or one broke off, 503
 // when none may be used or all are at their limits, 504 when one took too long.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	if r.ProtoMajor > 1 && !lengthIsNumber(r.Header["Content-Length"]) {
+		return caddyhttp.Error(http.StatusBadRequest, errors.New("content-length: it is not a number"))
+	}
 	body := clientbody.Of(r)
 	body.AnswerEarly(w)
 	defer body.End(w)
@@ -72,6 +76,17 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		return h.direct(p, w, r)
 	}
 	return h.composed(p, w, r, next)
+}
+
+// lengthIsNumber reports whether a declared length can be read. The server of HTTP/2 takes one that cannot for 0, and whether the
+// backend then gets a part of the body is a matter of time.
+func lengthIsNumber(declared []string) bool {
+	for _, length := range declared {
+		if _, err := strconv.ParseUint(length, 10, 63); err != nil {
+			return false
+		}
+	}
+	return true
 }
 
 // Interface guards
