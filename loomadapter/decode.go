@@ -122,9 +122,6 @@ func (d *decoder) special(node *yaml.Node, v reflect.Value, at Pos) bool {
 	switch target := v.Addr().Interface().(type) {
 	case **yaml.Node:
 		*target = d.expand(node, at)
-	case *Feature:
-		target.Pos = at
-		d.check(target.set(d.expand(node, at)), at)
 	case *Duration:
 		d.text(node, at, func(s string) (err error) { *target, err = parseDuration(s); return err })
 	case *Size:
@@ -162,11 +159,11 @@ func (d *decoder) onOff(node *yaml.Node, v reflect.Value, at Pos) bool {
 	}
 	v.FieldByName("Pos").Set(reflect.ValueOf(at))
 	d.text(node, at, func(s string) error {
-		var f Feature
-		if err := f.setWord(s); err != nil {
+		on, err := parseSwitch(s)
+		if err != nil {
 			return fmt.Errorf("%w: write true, false or a mapping", err)
 		}
-		v.FieldByName("Enabled").Set(reflect.ValueOf(&f.On))
+		v.FieldByName("Enabled").Set(reflect.ValueOf(&on))
 		return nil
 	})
 	return true
@@ -203,11 +200,11 @@ func (d *decoder) scalar(node *yaml.Node, v reflect.Value, at Pos) {
 			}
 			v.SetInt(int64(n))
 		case reflect.Bool:
-			var f Feature
-			if err := f.setWord(s); err != nil {
+			on, err := parseSwitch(s)
+			if err != nil {
 				return fmt.Errorf("%q: write true or false", s)
 			}
-			v.SetBool(f.On)
+			v.SetBool(on)
 		}
 		return nil
 	})

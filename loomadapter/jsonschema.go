@@ -55,8 +55,6 @@ func (g *schemaMaker) special(t reflect.Type) (object, bool) {
 	switch t {
 	case reflect.TypeFor[yaml.Node]():
 		return object{}, true
-	case reflect.TypeFor[Feature]():
-		return object{"type": []string{"boolean", "string", "object"}}, true
 	case reflect.TypeFor[Duration]():
 		return object{"type": "string", "pattern": `^([0-9.]+(ns|us|µs|ms|s|m|h|d))+$|\$\{`}, true
 	case reflect.TypeFor[Size]():

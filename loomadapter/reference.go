@@ -58,7 +58,7 @@ func structOf(t reflect.Type) reflect.Type {
 	for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice {
 		t = t.Elem()
 	}
-	if t.Kind() != reflect.Struct || t == reflect.TypeFor[Feature]() || t == reflect.TypeFor[yaml.Node]() {
+	if t.Kind() != reflect.Struct || t == reflect.TypeFor[yaml.Node]() {
 		return nil
 	}
 	return t
@@ -87,8 +87,6 @@ func valueName(field reflect.StructField) string {
 		return "duration"
 	case reflect.TypeFor[Size]():
 		return "size"
-	case reflect.TypeFor[Feature]():
-		return "on or off"
 	case reflect.TypeFor[yaml.Node]():
 		return "text or mapping"
 	}

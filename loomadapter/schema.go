@@ -3,7 +3,7 @@ package loomadapter
 import "go.yaml.in/yaml/v3"
 
 // The types of the document. The tags are its reference: docs/loom.schema.json and docs/loom-yaml.md are made from
-// them. `need:"later"` marks what this version refuses to be switched on.
+// them.
 
 // Pos is where a part of the document stands.
 type Pos struct {

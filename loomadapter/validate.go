@@ -26,7 +26,7 @@ type validator struct {
 	doc *Document
 }
 
-// words checks, by the tags, every value that is one of a few words, and every feature that this version has not.
+// words checks, by the tags, every value that is one of a few words.
 func (v *validator) words(s reflect.Value, at Pos) {
 	for i := range s.NumField() {
 		field, key := s.Field(i), s.Type().Field(i).Tag.Get("yaml")
@@ -36,13 +36,6 @@ func (v *validator) words(s reflect.Value, at Pos) {
 		tag := s.Type().Field(i).Tag
 		if enum := tag.Get("enum"); enum != "" && field.String() != "" {
 			v.word(field.String(), strings.Split(enum, ","), at.key(key))
-		}
-		switch need := tag.Get("need"); {
-		case need == "" && field.Type() == reflect.TypeFor[*Feature]() && !field.IsNil() && field.Interface().(*Feature).keys != nil:
-			v.errorf(at.key(key), "%s has no settings in this version of Loom: write on or off, and remove %s", key,
-				strings.Join(field.Interface().(*Feature).keys, ", "))
-		case need == "later" && !field.IsNil() && field.Interface().(*Feature).On:
-			v.errorf(at.key(key), "%s is not available in this version of Loom: remove it, or switch it off", key)
 		}
 		v.below(field)
 	}
@@ -60,7 +53,7 @@ func (v *validator) below(field reflect.Value) {
 			v.below(field.Index(i))
 		}
 	case reflect.Struct:
-		if pos := field.FieldByName("Pos"); pos.IsValid() && field.Type() != reflect.TypeFor[Feature]() {
+		if pos := field.FieldByName("Pos"); pos.IsValid() {
 			v.words(field, pos.Interface().(Pos))
 		}
 	}

@@ -6,7 +6,6 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/dustin/go-humanize"
-	"go.yaml.in/yaml/v3"
 )
 
 // StringList is a list of texts; a single text stands for a list of one.
@@ -21,14 +20,6 @@ type Size int64
 // section is a part of the document that may be written as true, false or a mapping. Its struct has the keys' Pos, and
 // Enabled, which the short form sets. A section that is there is on unless enabled is false.
 type section interface{ section() }
-
-// Feature is a switch: on, off, true, false, or a mapping that is on unless `enabled: false` stands in it.
-type Feature struct {
-	Pos Pos
-	On  bool
-
-	keys []string // that stand beside enabled
-}
 
 func parseDuration(text string) (Duration, error) {
 	d, err := caddy.ParseDuration(text)
@@ -51,33 +42,13 @@ func parseSize(text string) (Size, error) {
 	return Size(n), nil
 }
 
-func (f *Feature) set(node *yaml.Node) error {
-	switch node.Kind {
-	case yaml.MappingNode:
-		f.On = true
-		for i := 0; i+1 < len(node.Content); i += 2 {
-			if node.Content[i].Value != "enabled" {
-				f.keys = append(f.keys, node.Content[i].Value)
-			} else if err := f.setWord(node.Content[i+1].Value); err != nil {
-				return err
-			}
-		}
-		return nil
-	case yaml.ScalarNode:
-		return f.setWord(node.Value)
-	}
-	f.On = true
-	return nil
-}
-
-func (f *Feature) setWord(word string) error {
+// parseSwitch reads YAML's words for yes and no.
+func parseSwitch(word string) (bool, error) {
 	switch word {
 	case "true", "on", "yes":
-		f.On = true
+		return true, nil
 	case "false", "off", "no":
-		f.On = false
-	default:
-		return fmt.Errorf("%q is neither on nor off", word)
+		return false, nil
 	}
-	return nil
+	return false, fmt.Errorf("%q is neither on nor off", word)
 }
