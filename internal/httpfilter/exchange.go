@@ -162,7 +162,7 @@ func (x *exchange) outcomeOf(v proxywasm.Verdict) error {
 		x.reply, x.details = v.Reply, underscored(v.Reply.Details)
 		x.mu.Unlock()
 		x.about.State.Fail(filterstate.Failure{Details: underscored(v.Reply.Details)})
-		x.judge(filterstate.Answered, int(v.Reply.Status))
+		x.judge(filterstate.Answered, v.Reply.Status)
 		return errLocalReply
 	case v.Closed:
 		x.mu.Lock()
