@@ -146,16 +146,3 @@ func TestCountsOverReloads(t *testing.T) {
 		t.Errorf("after a refused config %v", got)
 	}
 }
-
-// Counting is no garbage.
-func TestCountingAllocatesNothing(t *testing.T) {
-	allocs := func(without string) float64 {
-		c := moduletest.Provision(t, config(route("allocates", without)))
-		r := httptest.NewRequest("GET", "/", nil)
-		return testing.AllocsPerRun(100, func() { _ = c.Serve(r).Body.Close() })
-	}
-	off, on := allocs(`"without":["loom_metrics"],`), allocs("")
-	if on > off {
-		t.Errorf("a counted request costs %v allocations more", on-off)
-	}
-}
