@@ -235,8 +235,8 @@ func (c *Conn) end() {
 func (c *Conn) rest() {
 	c.mu.Lock()
 	c.busy, c.wrote, c.expired = false, false, false // net/http has ended a read by its deadline itself
-	if c.framing.part != head {                      // of the body, that is: net/http knows better where it ends
-		c.opaque = true
+	if c.framing.part != head || c.headEnd != 0 {    // of the body net/http knows better where it ends; or it has answered itself (OPTIONS *)
+		c.becomeOpaque()
 	}
 	c.ending = false
 	leaves := !c.opaque && c.listener.draining() // HTTP/2 goes away by itself

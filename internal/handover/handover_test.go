@@ -138,6 +138,20 @@ func TestNotRepeated(t *testing.T) {
 	})
 }
 
+// TestAnsweredWithoutHandler has net/http itself answer a request: the next server must not answer it again.
+func TestAnsweredWithoutHandler(t *testing.T) {
+	towns(t, func(t *testing.T, w *town) {
+		old := w.open("old", "", echo)
+		w.open("next", "", echo)
+		c := w.dial()
+		c.send("OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n")
+		c.wantAnswer("", "")
+		old.shutDown()
+		c.wantClosed()
+		old.wait()
+	})
+}
+
 func TestCloses(t *testing.T) {
 	for name, c := range map[string]struct {
 		text string
