@@ -1,6 +1,7 @@
 package handover
 
 import (
+	"crypto/tls"
 	"fmt"
 	"io"
 	"net"
@@ -322,4 +323,29 @@ func TestEarlyConnection(t *testing.T) {
 	if conn.RemoteAddr().String() != client.LocalAddr().String() {
 		t.Errorf("the connection of %s came, not that of %s", conn.RemoteAddr(), client.LocalAddr())
 	}
+}
+
+// TestPanicInHandshake is of one connection, as in net/http.
+func TestPanicInHandshake(t *testing.T) {
+	w := newTLSTown(t)
+	good := w.tls
+	w.tls = good.Clone()
+	w.tls.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+		if hello.ServerName == "panic" {
+			panic("of a module that chooses certificates")
+		}
+		return good, nil
+	}
+	w.open("only", "", echo)
+	raw, err := net.Dial("tcp", w.address())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer raw.Close()
+	if err := tls.Client(raw, &tls.Config{ServerName: "panic", InsecureSkipVerify: true}).Handshake(); err == nil { //nolint:gosec // a certificate of a test
+		t.Error("a handshake that has panicked is whole")
+	}
+	c := w.dial()
+	c.send(get)
+	c.wantAnswer("only", "/get ")
 }

@@ -3,7 +3,9 @@ package handover
 import (
 	"context"
 	"crypto/tls"
+	"log"
 	"net"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -41,6 +43,7 @@ func (l *Listener) take(c net.Conn) {
 
 // handshake leaves a failed one to net/http too, which has answers and log lines for it.
 func (l *Listener) handshake(c *tls.Conn) {
+	defer closeAfterPanic(c)
 	if limit := l.server.timeouts().Handshake; limit > 0 {
 		_ = c.SetDeadline(time.Now().Add(limit)) // a failure shows in the handshake
 	}
@@ -51,6 +54,14 @@ func (l *Listener) handshake(c *tls.Conn) {
 		return
 	}
 	l.deliver(&tlsConn{newConn(c, l, nil)}, c)
+}
+
+// closeAfterPanic keeps a panic of what chooses certificates to its connection, as net/http does.
+func closeAfterPanic(c net.Conn) {
+	if reason := recover(); reason != nil {
+		log.Printf("panic in the TLS handshake of %v: %v\n%s", c.RemoteAddr(), reason, debug.Stack())
+		c.Close()
+	}
 }
 
 func speaksHTTP1(c *tls.Conn) bool {
