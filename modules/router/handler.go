@@ -33,11 +33,12 @@ type state struct {
 	middleware *middleware // of requests that no route takes
 	routes     []*compiled
 	policy     cleanpath.Policy
-	runs       *sync.Pool
+	matches    *sync.Pool // of *pathtree.Match, whose captures would be garbage of every request
 }
 
 // Provision builds the tree and the chain of each route, once.
 func (h *Handler) Provision(ctx caddy.Context) error {
+	h.matches = &sync.Pool{New: func() any { return new(pathtree.Match) }}
 	var err error
 	if h.policy, err = h.Paths.policy(); err != nil {
 		return err
@@ -79,7 +80,6 @@ func (h *Handler) compile(ctx caddy.Context, app *gateway.App, infos []*gateway.
 	if h.middleware, err = sets.load(ctx, h); err != nil {
 		return err
 	}
-	longest := len(h.middleware.handlers)
 	for i, r := range h.Routes {
 		c, err := r.compile(ctx, infos[i], sets)
 		if err != nil {
@@ -91,9 +91,7 @@ func (h *Handler) compile(ctx caddy.Context, app *gateway.App, infos []*gateway.
 			}
 		}
 		h.routes = append(h.routes, c)
-		longest = max(longest, len(c.middleware.handlers)+len(c.handlers))
 	}
-	h.runs = &sync.Pool{New: func() any { return newRun(longest) }}
 	return nil
 }
 
@@ -126,18 +124,13 @@ func (h *Handler) register(app *gateway.App) {
 // `{loom.route.params.NAME}` | what the capture {NAME} matched, unescaped
 // `{loom.route.params.*}` | what a trailing * matched, unescaped
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	run := h.runs.Get().(*run)
-	run.end = next
+	run := &run{middleware: h.middleware, end: next}
 	h.choose(run, w, r)
-	err := run.steps[0].ServeHTTP(w, r)
-	run.clear()
-	h.runs.Put(run) // not after a panic: who recovers may still be in the middle of it
-	return err
+	return run.begin().ServeHTTP(w, r)
 }
 
 // choose decides what the request runs through.
 func (h *Handler) choose(run *run, w http.ResponseWriter, r *http.Request) {
-	run.middleware = h.middleware
 	if err := h.cleanPath(r); err != nil {
 		run.end = refusal{caddyhttp.Error(http.StatusBadRequest, err)}
 		return
@@ -145,9 +138,11 @@ func (h *Handler) choose(run *run, w http.ResponseWriter, r *http.Request) {
 	dropNamed(r.Header)
 	dropForwarded(r)
 	request := pathtree.Request{Host: r.Host, Path: r.URL.EscapedPath(), Method: r.Method, RawQuery: r.URL.RawQuery, Header: r.Header}
-	switch m := &run.match; h.find(&request, run) {
+	m := h.matches.Get().(*pathtree.Match)
+	defer h.matches.Put(m)
+	switch h.find(&request, m, run) {
 	case pathtree.Found:
-		run.take(h.routes[m.Route], r)
+		run.take(h.routes[m.Route], r, m)
 	case pathtree.MethodNotAllowed:
 		w.Header().Set("Allow", m.Allow())
 		run.end = refusal{caddyhttp.Error(http.StatusMethodNotAllowed, fmt.Errorf("no route takes %s %s", r.Method, request.Path))}

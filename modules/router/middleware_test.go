@@ -163,3 +163,37 @@ func (quiet) CaddyModule() caddy.ModuleInfo {
 func (quiet) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	return next.ServeHTTP(w, r)
 }
+
+// keeper keeps the next of a request for one that comes later.
+type keeper struct{}
+
+func init() { caddy.RegisterModule(keeper{}) }
+
+func (keeper) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "http.handlers.keeper", New: func() caddy.Module { return new(keeper) }}
+}
+
+var kept = make(chan func(w http.ResponseWriter) error, 1)
+
+func (keeper) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	select {
+	case first := <-kept:
+		return first(w)
+	default:
+		kept <- func(w http.ResponseWriter) error { return next.ServeHTTP(w, r) }
+		return nil
+	}
+}
+
+// A handler that calls next when it has returned comes to its own request's, not to one that is served meanwhile.
+func TestLateNext(t *testing.T) {
+	t.Parallel()
+	c := moduletest.Provision(t, moduletest.HTTP(`{}`, withMiddleware(`{"handler":"keeper"}`,
+		`{"id":"first","paths":["/first/{x}"],"rewrite":"/of/{x}","handle":[{"handler":"mark_a"}]}`, `{"id":"second","paths":["/second/{x}"],"rewrite":"/not/{x}","handle":[{"handler":"mark_b"}]}`)))
+	for _, tc := range []struct{ path, trail string }{{"/first/1", ""}, {"/second/2", "mark_a first /of/1"}} {
+		res, _ := ask(t, c, "GET", tc.path)
+		if trail := strings.Join(res.Header["Trail"], ", "); trail != tc.trail {
+			t.Errorf("%s: %q, want %q", tc.path, trail, tc.trail)
+		}
+	}
+}

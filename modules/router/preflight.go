@@ -9,22 +9,22 @@ import (
 // find looks for the route of a request. The preflight of a cross-origin request is about another request, the one that a
 // browser is going to send: so it goes to that one's route, if the route answers preflights and nobody else has asked for
 // OPTIONS there. If the route answers none, its middleware is around the refusal: the router's own might allow what it does not.
-func (h *Handler) find(request *pathtree.Request, run *run) pathtree.Result {
-	result := h.table.Match(request, &run.match)
+func (h *Handler) find(request *pathtree.Request, m *pathtree.Match, run *run) pathtree.Result {
+	result := h.table.Match(request, m)
 	asked := askedMethod(request)
-	if asked == "" || result == pathtree.Found && h.routes[run.match.Route].options {
+	if asked == "" || result == pathtree.Found && h.routes[m.Route].options {
 		return result
 	}
 	preflighted := *request
 	preflighted.Method = asked
-	if h.table.Match(&preflighted, &run.match) == pathtree.Found {
-		c := h.routes[run.match.Route]
+	if h.table.Match(&preflighted, m) == pathtree.Found {
+		c := h.routes[m.Route]
 		if c.preflights {
 			return pathtree.Found
 		}
 		run.middleware = c.middleware
 	}
-	return h.table.Match(request, &run.match)
+	return h.table.Match(request, m)
 }
 
 // askedMethod is the method that a preflight asks for; empty for other requests.

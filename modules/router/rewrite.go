@@ -101,17 +101,30 @@ func (rw *rewrite) cleanTexts() error {
 	return nil
 }
 
-func (c *compiled) rewritePath(r *http.Request, m *pathtree.Match) error {
+// target is what a template has become for one request.
+type target struct{ path, query string }
+
+func (rw *rewrite) target(m *pathtree.Match) (t target) {
+	if rw == nil {
+		return t
+	}
+	if rw.hasQuery {
+		t.query = fill(rw.query, m, func(s string) string { return url.QueryEscape(unescaped(s)) })
+	}
+	t.path = fill(rw.path, m, func(s string) string { return s })
+	return t
+}
+
+func (rw *rewrite) apply(r *http.Request, t *target) error {
 	switch {
-	case c.rewrite == nil:
+	case rw == nil:
 		return nil
-	case c.rewrite.stripPrefix != "" || c.rewrite.path == nil:
-		return c.rewrite.strip(r)
+	case rw.path == nil:
+		return rw.strip(r)
+	case rw.hasQuery:
+		r.URL.RawQuery = t.query
 	}
-	if c.rewrite.hasQuery {
-		r.URL.RawQuery = fill(c.rewrite.query, m, func(s string) string { return url.QueryEscape(unescaped(s)) })
-	}
-	return setPath(r, fill(c.rewrite.path, m, func(s string) string { return s }))
+	return setPath(r, t.path)
 }
 
 // strip removes the prefix where a segment ends.

@@ -8,13 +8,13 @@ import (
 	"github.com/loom-gateway/loom/internal/pathtree"
 )
 
-// run is one request on its way through the middleware and the handlers of its route. Runs are used again: their links, and
-// the captures of a match, would be garbage of every request otherwise. A handler calls next before it returns, if ever.
+// run is one request on its way through the middleware and the handlers of its route. It is never used again: a handler may call
+// next when it has returned, as caches do that renew what they have answered with, and must not come out at another request then.
 type run struct {
 	middleware *middleware
 	route      *compiled // nil when no route takes the request
 	end        caddyhttp.Handler
-	match      pathtree.Match
+	target     target
 	steps      []step
 }
 
@@ -24,21 +24,23 @@ type step struct {
 	at  int
 }
 
-// newRun makes a run for chains of up to that many handlers.
-func newRun(longest int) *run {
-	r := &run{steps: make([]step, longest+1)}
-	for i := range r.steps {
-		r.steps[i] = step{r, i}
+// begin is the first step. The links of a run are made in one piece.
+func (run *run) begin() *step {
+	handlers := len(run.middleware.handlers)
+	if run.route != nil {
+		handlers += len(run.route.handlers)
 	}
-	return r
+	run.steps = make([]step, handlers+1)
+	for i := range run.steps {
+		run.steps[i] = step{run, i}
+	}
+	return &run.steps[0]
 }
 
-func (run *run) clear() { run.middleware, run.route, run.end = nil, nil, nil }
-
 // take makes a route the one of the request, and known to who comes after.
-func (run *run) take(c *compiled, r *http.Request) {
-	run.middleware, run.route = c.middleware, c
-	c.publish(r, &run.match)
+func (run *run) take(c *compiled, r *http.Request, m *pathtree.Match) {
+	run.middleware, run.route, run.target = c.middleware, c, c.rewrite.target(m)
+	c.publish(r, m)
 }
 
 // ServeHTTP implements caddyhttp.Handler.
@@ -51,7 +53,7 @@ func (s *step) ServeHTTP(w http.ResponseWriter, r *http.Request) error {
 		return run.end.ServeHTTP(w, r)
 	}
 	if i -= len(run.middleware.handlers); i == 0 {
-		if err := run.route.rewritePath(r, &run.match); err != nil {
+		if err := run.route.rewrite.apply(r, &run.target); err != nil {
 			return caddyhttp.Error(http.StatusBadRequest, err)
 		}
 	}
