@@ -74,3 +74,17 @@ func TestTokenStays(t *testing.T) {
 		t.Errorf("Authorization %q", token)
 	}
 }
+
+// The proxy of the environment is for the world outside, and not for the gateway next door.
+func TestTakesNoProxy(t *testing.T) {
+	t.Parallel()
+	for _, address := range []string{"127.0.0.1:9091", "https://admin.example", "unix//run/loom.sock"} {
+		c, err := New(address, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c.http.Transport.(*http.Transport).Proxy != nil {
+			t.Errorf("%s: the proxy of the environment is asked", address)
+		}
+	}
+}
