@@ -37,7 +37,7 @@ func NewBody(source io.ReadCloser, length, limit int64) *Body {
 	return b
 }
 
-// Next is the body for a try, from its first byte. What the try before it reads from now on fails. CanReplay is true.
+// Next is the body for a try, from its first byte. The one before it was taken back.
 func (b *Body) Next() io.ReadCloser {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -61,6 +61,19 @@ func (b *Body) Failed() bool {
 }
 
 func (b *Body) failed() bool { return b.err != nil && !errors.Is(b.err, io.EOF) }
+
+// TakeBack ends the current try's reading, for another one: what it still gets is kept, whatever the limit. It reports false
+// when another cannot have all of the body any more; the current try reads on then.
+func (b *Body) TakeBack() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.spent || b.failed() {
+		return false
+	}
+	b.current.closed = true
+	b.moved.Broadcast()
+	return true
+}
 
 // Settle says that the current try is the last one: no more is kept. The source is closed with the try.
 func (b *Body) Settle() {

@@ -156,6 +156,7 @@ func TestTriesOverlap(t *testing.T) {
 		if !b.CanReplay() {
 			t.Fatal("nothing more was read than is kept")
 		}
+		b.TakeBack()
 		second := b.Next()
 		got := make(chan string, 1)
 		go func() {
@@ -172,6 +173,29 @@ func TestTriesOverlap(t *testing.T) {
 			t.Errorf("the second try reads %q", text)
 		}
 	})
+}
+
+// TestBodyDuringTheBackoff has a try read on between the decision to send the request again and the next try: an engine that
+// has a response sends the rest of the body beside it.
+func TestBodyDuringTheBackoff(t *testing.T) {
+	t.Parallel()
+	text := strings.Repeat("0123456789", 10)
+	b := retry.NewBody(&source{Reader: strings.NewReader(text)}, -1, 50)
+	first := b.Next()
+	io.ReadFull(first, make([]byte, 50))
+	if !b.TakeBack() {
+		t.Fatal("what was read is kept, and is not given to another try")
+	}
+	if n, err := first.Read(make([]byte, 50)); n > 0 || err == nil {
+		t.Errorf("the try that was taken back reads %d bytes, %v", n, err)
+	}
+	second := b.Next()
+	if got := readAll(t, second); got != text {
+		t.Errorf("the next try reads %q", got)
+	}
+	if b.TakeBack() {
+		t.Error("more than is kept was read, and there may be another try")
+	}
 }
 
 // FuzzBody reads a body in several tries, each of which gives up somewhere.

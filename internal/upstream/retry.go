@@ -150,7 +150,8 @@ func (r *retrying) reason(res *http.Response, err error) retry.Reason {
 	return p.OnError(retry.Reset)
 }
 
-// again reports whether the request is sent again, and after which delay. The budget is asked last: what it allows is done.
+// again reports whether the request is sent again, and after which delay. The budget is asked when all else allows it: what it
+// counts is done, unless the body has gone too far at that very moment.
 func (r *retrying) again(n int, why retry.Reason, res *http.Response) (delay time.Duration, yes bool) {
 	c, now := r.call, time.Now()
 	if n >= r.policy.Attempts || !r.policy.May(why, r.req) || r.hints.passed() || r.body != nil && !r.body.CanReplay() {
@@ -175,7 +176,7 @@ func (r *retrying) again(n int, why retry.Reason, res *http.Response) (delay tim
 		records.refused.Add(1)
 		return 0, false
 	}
-	return delay, true
+	return delay, r.body == nil || r.body.TakeBack()
 }
 
 // wait is the back-off, while the response that is not the client's ends. The endpoint is free when it has. The error is

@@ -200,3 +200,39 @@ func TestBudgetInAnOutage(t *testing.T) {
 		}
 	})
 }
+
+// TestBodyBetweenTries has the rest of a body come while the request waits for its next try, more than is kept: no backend may take
+// that for the whole body.
+func TestBodyBetweenTries(t *testing.T) {
+	t.Parallel()
+	eachEngine(t, func(t *testing.T, s upstream.Settings) {
+		answered := make(chan struct{})
+		backend := newScript(t, func(w http.ResponseWriter, r *http.Request) {
+			http.NewResponseController(w).EnableFullDuplex()
+			r.Body.Read(make([]byte, 1))
+			w.WriteHeader(http.StatusServiceUnavailable)
+			http.NewResponseController(w).Flush()
+			close(answered)
+			io.Copy(io.Discard, r.Body)
+		})
+		s.Endpoints = endpoints(backend.address())
+		u := newUpstream(t, s)
+		r, w := io.Pipe()
+		defer r.Close()
+		rest := strings.Repeat("x", 1000)
+		go func() {
+			defer w.Close()
+			io.WriteString(w, "before ")
+			<-answered
+			time.Sleep(20 * time.Millisecond) // most often the back-off has begun, and has not ended
+			io.WriteString(w, rest)
+			io.WriteString(w, " and after")
+		}()
+		policy := retries(t, retry.Settings{BodyLimit: 100, Backoff: retry.Backoff{Base: 500 * time.Millisecond}})
+		got, err := exchange(t.Context(), u, policy, "PUT", r)
+		if got != "200 echo before "+rest+" and after" && !strings.HasPrefix(got, "503") {
+			t.Errorf("%q, error %v", got, err)
+		}
+		settled(t, u)
+	})
+}
