@@ -102,21 +102,26 @@ func (r *retrying) attempt(e *Endpoint, req *http.Request) (*http.Response, erro
 	inform := r.hints.next()
 	defer r.hints.stop()
 	ctx, cancel := context.WithCancelCause(req.Context())
-	inTime := func() bool { return true }
+	stop := func() bool { return true }
 	if limit := r.policy.PerTryTimeout; limit > 0 {
-		inTime = time.AfterFunc(limit, func() { cancel(errTryTimeout) }).Stop
+		stop = time.AfterFunc(limit, func() { cancel(errTryTimeout) }).Stop
 	}
 	res, err := r.call.send(e, req.WithContext(ctx), inform)
-	if inTime() && err == nil {
+	inTime := stop()
+	if inTime && err == nil {
 		r.cancel = cancel
 		return res, nil
 	}
-	late := errors.Is(context.Cause(ctx), errTryTimeout)
+	if !inTime { // it may not have come to that yet
+		cancel(errTryTimeout)
+	}
+	cause := context.Cause(ctx)
 	cancel(nil)
 	if err == nil { // at the last moment: its body would break off
 		_ = res.Body.Close()
+		err = cause
 	}
-	if late {
+	if errors.Is(cause, errTryTimeout) {
 		err = r.tooLate(err)
 	}
 	return nil, err

@@ -2,6 +2,7 @@ package upstream_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -235,4 +236,37 @@ func TestBodyBetweenTries(t *testing.T) {
 		}
 		settled(t, u)
 	})
+}
+
+// TestLateAndCanceled has a response come when the time of its try is over, and the client has gone before that.
+func TestLateAndCanceled(t *testing.T) {
+	t.Parallel()
+	backend := newScript(t, func(w http.ResponseWriter, _ *http.Request) {
+		conn, _, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer conn.Close()
+		io.WriteString(conn, "HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+	})
+	u := newUpstream(t, upstream.Settings{Endpoints: endpoints(backend.address())})
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	call := u.Begin()
+	defer call.End()
+	const limit = 500 * time.Millisecond
+	call.Inform(func(int, http.Header) error {
+		cancel()
+		time.Sleep(2 * limit)
+		return nil
+	})
+	call.Retry(retries(t, retry.Settings{PerTryTimeout: limit}), time.Time{})
+	res, err := call.RoundTrip(request(t, nil).WithContext(ctx))
+	if res != nil {
+		res.Body.Close()
+	}
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("response %v, error %v", res, err)
+	}
 }
