@@ -12,7 +12,7 @@ BENCH ?= .
 CONFIG ?= configs/container.yaml
 
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null)
-LDFLAGS := -s -w -X github.com/loom-gateway/loom/cmd.version=$(VERSION)
+LDFLAGS := -s -w -X github.com/loom-gateway/loom/internal/version.version=$(VERSION)
 TOOL := go tool -modfile=.ci/tools/go.mod
 # A cache for each checkout: the shared one remembers findings in files of a checkout that is gone.
 export GOLANGCI_LINT_CACHE := $(CURDIR)/bin/golangci-lint-cache

@@ -2,12 +2,12 @@ package cmd
 
 import (
 	"os"
-	"runtime/debug"
 
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
 
 	"github.com/loom-gateway/loom/internal/lastconfig"
+	"github.com/loom-gateway/loom/internal/version"
 )
 
 // Importing Loom makes `caddy run --adapter loom` take the loom.yaml that lies there. Caddy gives a module no
@@ -22,7 +22,7 @@ func Setup() {
 	caddy.CustomBinaryName = "loom"
 	caddy.CustomLongDescription = description
 	// Caddy's own version follows this in `loom version`.
-	caddy.CustomVersion = "Loom " + Version() + ", Caddy"
+	caddy.CustomVersion = "Loom " + version.Loom() + ", Caddy"
 	os.Args = Rewrite(os.Args, fileExists)
 	var w *watcher
 	if os.Args, w = takeWatch(os.Args); w != nil {
@@ -42,39 +42,6 @@ func restoreSaved(args []string) {
 	} else if restored {
 		log.Warn("the saved configuration was cut off: resuming with the one before", zap.String("file", caddy.ConfigAutosavePath))
 	}
-}
-
-// version is set by the linker: -ldflags "-X github.com/loom-gateway/loom/cmd.version=v1.2.3".
-var version string
-
-// Version of Loom: what the linker was told, else what Go recorded about the module, else `devel`.
-func Version() string {
-	if version != "" {
-		return version
-	}
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "devel"
-	}
-	return recorded(info)
-}
-
-// recorded finds Loom's version in a binary of its own, or among the dependencies of an xcaddy build.
-func recorded(info *debug.BuildInfo) string {
-	const path = "github.com/loom-gateway/loom"
-	found := ""
-	if info.Main.Path == path {
-		found = info.Main.Version
-	}
-	for _, dep := range info.Deps {
-		if dep.Path == path {
-			found = dep.Version
-		}
-	}
-	if found == "" || found == "(devel)" {
-		return "devel"
-	}
-	return found
 }
 
 func fileExists(name string) bool {

@@ -61,7 +61,7 @@ func build(o options, to string) error {
 	if err != nil {
 		return err
 	}
-	ldflags := "-s -w -X github.com/loom-gateway/loom/cmd.version=" + o.version
+	ldflags := "-s -w -X github.com/loom-gateway/loom/internal/version.version=" + o.version
 	cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags", ldflags, "-o", to, "./cmd/loom")
 	cmd.Dir, cmd.Stdout, cmd.Stderr = o.repository, os.Stderr, os.Stderr
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOFLAGS=")

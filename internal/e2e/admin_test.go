@@ -105,6 +105,7 @@ func TestAdminOutlivesARefusedReload(t *testing.T) {
 	g := startAdminGateway(t)
 	_, routes := g.ask(t, "GET", "/routes")
 	_, before := g.ask(t, "GET", "/info")
+	wantIn(t, "/info", before, `"loom": "`+loomVersion+`"`, `"caddy": "v2.11.9"`)
 	good := read(t, filepath.Join(g.folder, "loom.yaml"))
 	for name, broken := range map[string]string{
 		"an unknown upstream":     strings.Replace(good, "upstream: backend", "upstream: nowhere", 1),

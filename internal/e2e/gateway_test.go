@@ -19,8 +19,10 @@ import (
 	"time"
 )
 
-// loom is the binary under test; TestMain builds it once.
+// loom is the binary under test; TestMain builds it once, of a version as a release has one.
 var loom string
+
+const loomVersion = "v1.2.3-e2e"
 
 func TestMain(m *testing.M) {
 	code, err := build(m)
@@ -37,7 +39,7 @@ func build(m *testing.M) (int, error) {
 	}
 	defer os.RemoveAll(folder)
 	loom = filepath.Join(folder, "loom")
-	if out, err := exec.Command("go", "build", "-o", loom, "../../cmd/loom").CombinedOutput(); err != nil {
+	if out, err := exec.Command("go", "build", "-ldflags", "-X github.com/loom-gateway/loom/internal/version.version="+loomVersion, "-o", loom, "../../cmd/loom").CombinedOutput(); err != nil {
 		return 1, fmt.Errorf("building the binary: %w\n%s", err, out)
 	}
 	return m.Run(), nil

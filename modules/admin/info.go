@@ -3,17 +3,13 @@ package admin
 import (
 	"net/http"
 	"runtime"
-	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
-)
 
-const (
-	loomModule  = "github.com/loom-gateway/loom"
-	caddyModule = "github.com/caddyserver/caddy/v2"
+	"github.com/loom-gateway/loom/internal/version"
 )
 
 // processStart is when the program began, near enough: packages are set up first of all.
@@ -49,8 +45,8 @@ type reload struct {
 
 func (h *Handler) info(*http.Request) (info, *problem) {
 	return info{
-		Loom:          version(loomModule),
-		Caddy:         version(caddyModule),
+		Loom:          version.Loom(),
+		Caddy:         version.Of("github.com/caddyserver/caddy/v2"),
 		Go:            runtime.Version(),
 		StartedAt:     processStart.UTC(),
 		UptimeSeconds: time.Since(processStart).Round(time.Millisecond).Seconds(),
@@ -93,21 +89,4 @@ func (h *Handler) lastReload() *reload {
 		return nil
 	}
 	return &r
-}
-
-// version is what Go recorded about a module at build time; Loom is the main module, or one of a Caddy that xcaddy built.
-func version(module string) string {
-	build, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "unknown"
-	}
-	if build.Main.Path == module {
-		return build.Main.Version
-	}
-	for _, dep := range build.Deps {
-		if dep.Path == module {
-			return dep.Version
-		}
-	}
-	return "unknown"
 }
