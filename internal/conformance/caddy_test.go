@@ -19,6 +19,7 @@ import (
 
 	"github.com/quic-go/quic-go/http3"
 
+	"github.com/loom-gateway/loom/internal/freeport"
 	"github.com/loom-gateway/loom/modules/moduletest"
 
 	_ "github.com/loom-gateway/loom/modules/proxy"
@@ -70,7 +71,7 @@ func caddyConfig(t *testing.T, script, backend, protocol string) string {
 			"upstreams": {"backend": {"protocol": "` + protocol + `", "endpoints": [{"address": "` + backend + `"}]}}
 		},
 		"http": {"servers": {
-			"https": {"listen": ["` + freePort(t) + `"], "protocols": ["h1", "h2", "h3"], "automatic_https": {"disable": true},
+			"https": {"listen": ["` + freeport.Address(t) + `"], "protocols": ["h1", "h2", "h3"], "automatic_https": {"disable": true},
 				"tls_connection_policies": [{}], "routes": ` + handlers + `},
 			"plain": {"listen": ["127.0.0.1:0"], "protocols": ["h1", "h2c"], "automatic_https": {"disable": true}, "routes": ` + handlers + `}
 		}}}}`
@@ -99,24 +100,6 @@ func carriers(t *testing.T, c *moduletest.Caddy) []carrier {
 		list[i].client.Timeout, list[i].caddy = patience, c
 	}
 	return list
-}
-
-// freePort is an address that is free for TCP and UDP.
-func freePort(t *testing.T) string {
-	t.Helper()
-	for {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		address := l.Addr().String()
-		u, err := net.ListenPacket("udp", address)
-		_ = l.Close()
-		if err == nil {
-			_ = u.Close()
-			return address
-		}
-	}
 }
 
 // certificate is one for 127.0.0.1, signed by itself.

@@ -23,6 +23,7 @@ import (
 	_ "github.com/caddyserver/caddy/v2/modules/filestorage" // the certificates of a test are not the machine's
 	"github.com/quic-go/quic-go/http3"
 
+	"github.com/loom-gateway/loom/internal/freeport"
 	"github.com/loom-gateway/loom/modules/moduletest"
 )
 
@@ -48,7 +49,7 @@ func (g *gateway) with(t *testing.T, config *tls.Config) (list []client) {
 func TestAutomaticCertificates(t *testing.T) {
 	t.Parallel()
 	const host = "gateway.example.test"
-	g, storage := &gateway{secure: freeAddress(t)}, t.TempDir()
+	g, storage := &gateway{secure: freeport.Address(t)}, t.TempDir()
 	document := fmt.Sprintf("listeners: [{address: %q, protocol: https, tls: {automatic: {hosts: [%s], issuer: internal}}}]\n", g.secure, host)
 	var config map[string]any
 	if err := json.Unmarshal([]byte(adapt(t, document+throughAPlugin+upstream([]string{echoBackend(t)}))), &config); err != nil {
@@ -163,7 +164,7 @@ func (a authority) client(t *testing.T, until time.Time) tls.Certificate {
 func TestClientCertificates(t *testing.T) {
 	t.Parallel()
 	ours, theirs, cert := newAuthority(t), newAuthority(t), newCertificate(t)
-	g := &gateway{secure: freeAddress(t)}
+	g := &gateway{secure: freeport.Address(t)}
 	document := fmt.Sprintf("listeners: [{address: %q, protocol: https, tls: {cert: %q, key: %q, client_ca: %q}}]\n", g.secure, cert.chain, cert.key, ours.file)
 	g.Caddy = moduletest.Provision(t, adapt(t, document+throughAPlugin+upstream([]string{echoBackend(t)}))).Start()
 	good := ours.client(t, time.Now().Add(time.Hour))

@@ -3,12 +3,10 @@ package datapath
 import (
 	"encoding/json"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -16,6 +14,7 @@ import (
 	"go.uber.org/goleak"
 
 	_ "github.com/loom-gateway/loom"
+	"github.com/loom-gateway/loom/internal/freeport"
 	"github.com/loom-gateway/loom/loomadapter"
 	"github.com/loom-gateway/loom/modules/moduletest"
 )
@@ -80,7 +79,7 @@ routes: [{id: all, path: "/*", methods: [GET, HEAD, POST, PUT, PATCH, DELETE, OP
 func start(t testing.TB, document string, settings ...string) *gateway {
 	t.Helper()
 	cert := newCertificate(t)
-	g := &gateway{plain: freeAddress(t), secure: freeAddress(t)}
+	g := &gateway{plain: freeport.Address(t), secure: freeport.Address(t)}
 	more := ""
 	for _, s := range settings {
 		more += ", " + s
@@ -125,29 +124,6 @@ func quoted(list []string) string {
 		out = append(out, strconv.Quote(s))
 	}
 	return strings.Join(out, ", ")
-}
-
-// nextPort is below the range from which the kernel takes its own ports: with SO_REUSEPORT, two listeners on one would share it.
-var nextPort atomic.Int32
-
-// freeAddress is free for TCP and UDP, and given once.
-func freeAddress(t testing.TB) string {
-	t.Helper()
-	nextPort.CompareAndSwap(0, 26000+int32(os.Getpid()%5000))
-	for range 1000 {
-		address := "127.0.0.1:" + strconv.Itoa(int(nextPort.Add(1)))
-		l, err := net.Listen("tcp", address)
-		if err != nil {
-			continue
-		}
-		_ = l.Close()
-		if u, err := net.ListenPacket("udp", address); err == nil {
-			_ = u.Close()
-			return address
-		}
-	}
-	t.Fatal("no port is free")
-	return ""
 }
 
 // within fails the test when the channel says nothing.

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/loom-gateway/loom/internal/freeport"
 	"github.com/loom-gateway/loom/modules/moduletest"
 )
 
@@ -48,7 +49,7 @@ func TestH2spec(t *testing.T) {
 func stockCaddy(t *testing.T, backend string) *gateway {
 	t.Helper()
 	cert := newCertificate(t)
-	g := &gateway{plain: freeAddress(t), secure: freeAddress(t)}
+	g := &gateway{plain: freeport.Address(t), secure: freeport.Address(t)}
 	route := `"automatic_https": {"disable": true},
 		"routes": [{"handle": [{"handler": "reverse_proxy", "upstreams": [{"dial": "` + backend + `"}]}]}]`
 	g.Caddy = moduletest.Provision(t, `{"apps": {

@@ -9,6 +9,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/loom-gateway/loom/internal/freeport"
 )
 
 var binary struct {
@@ -50,7 +52,7 @@ func start(t *testing.T, env []string, args ...string) *gateway {
 	t.Helper()
 	home := t.TempDir()
 	g := &gateway{cmd: exec.Command(loom(t), args...), end: make(chan error, 1)}
-	g.cmd.Env = append(append(os.Environ(), "HOME="+home, "XDG_CONFIG_HOME="+home, "XDG_DATA_HOME="+home, "CADDY_ADMIN=127.0.0.1:"+freePort(t)), env...)
+	g.cmd.Env = append(append(os.Environ(), "HOME="+home, "XDG_CONFIG_HOME="+home, "XDG_DATA_HOME="+home, "CADDY_ADMIN="+freeport.Address(t)), env...)
 	g.cmd.Stdout, g.cmd.Stderr = &g.log, &g.log
 	if err := g.cmd.Start(); err != nil {
 		t.Fatal(err)

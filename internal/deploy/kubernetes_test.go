@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/loom-gateway/loom/internal/freeport"
 )
 
 const (
@@ -151,7 +153,7 @@ func TestKubernetesRuns(t *testing.T) {
 	if d.Template.Metadata.Annotations["prometheus.io/port"] != "9091" || ports["admin"] != 9091 || ports["http"] != 8080 {
 		t.Errorf("ports %v, annotations %v", ports, d.Template.Metadata.Annotations)
 	}
-	http8080, admin9091 := freePort(t), freePort(t)
+	http8080, admin9091 := freeport.Port(t), freeport.Port(t)
 	replaced := strings.NewReplacer(`":8080"`, `"127.0.0.1:`+http8080+`"`, `":9091"`, `"127.0.0.1:`+admin9091+`"`).Replace(document)
 	if strings.Count(replaced, "127.0.0.1") != 2 {
 		t.Fatalf("the document does not listen on :8080 and :9091:\n%s", document)

@@ -14,6 +14,8 @@ import (
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
 	"go.yaml.in/yaml/v3"
+
+	"github.com/loom-gateway/loom/internal/freeport"
 )
 
 const (
@@ -49,7 +51,7 @@ func scrape(t *testing.T) string {
 	t.Helper()
 	backend := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("well")) }))
 	defer backend.Close()
-	port, admin := freePort(t), freePort(t)
+	port, admin := freeport.Port(t), freeport.Port(t)
 	document := filepath.Join(t.TempDir(), "loom.yaml")
 	write(t, document, observed)
 	start(t, []string{"PORT=" + port, "ADMIN=" + admin, "BACKEND=" + backend.Listener.Addr().String(), "ROOT=" + root}, "run", "--config", document)

@@ -14,6 +14,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/loom-gateway/loom/internal/freeport"
 )
 
 // mounted is a document that is mounted into a container: with a plugin, so that something is compiled and kept.
@@ -66,7 +68,7 @@ func checkRuns(t *testing.T, config imageConfig, tree string) {
 	if err := os.Chmod(tree, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	port, admin, caddyAdmin := freePort(t), freePort(t), freePort(t)
+	port, admin, caddyAdmin := freeport.Port(t), freeport.Port(t), freeport.Port(t)
 	c := container{config, tree, []string{"LOOM_PORT=" + port, "LOOM_ADMIN=127.0.0.1:" + admin, "CADDY_ADMIN=127.0.0.1:" + caddyAdmin}}
 
 	t.Run("as it is", func(t *testing.T) { c.serves(t, port, "Loom runs.") })

@@ -9,6 +9,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/loom-gateway/loom/internal/freeport"
 )
 
 const unit = "examples/systemd/loom.service"
@@ -41,7 +43,7 @@ func TestSystemdKnowsTheUnit(t *testing.T) {
 // The unit's commands do what systemd expects: the start says when it is ready, the reload changes what is served, SIGTERM ends it.
 func TestUnitCommands(t *testing.T) {
 	t.Parallel()
-	folder, port := t.TempDir(), freePort(t)
+	folder, port := t.TempDir(), freeport.Port(t)
 	document := filepath.Join(folder, "loom.yaml")
 	command := func(key string) []string {
 		binary, args, _ := strings.Cut(unitLine(t, key), " ")
@@ -59,7 +61,7 @@ func TestUnitCommands(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer systemd.Close()
-	admin := "CADDY_ADMIN=127.0.0.1:" + freePort(t)
+	admin := "CADDY_ADMIN=" + freeport.Address(t)
 
 	say("one")
 	if out, err := run(t, []string{admin}, command("ExecStartPre")...); err != nil {

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/loom-gateway/loom/internal/freeport"
 	"github.com/loom-gateway/loom/internal/guestbuild"
 	"github.com/loom-gateway/loom/internal/openapicheck"
 )
@@ -30,7 +31,7 @@ type adminGateway struct {
 
 func startAdminGateway(t *testing.T) *adminGateway {
 	t.Helper()
-	g := &adminGateway{folder: t.TempDir(), port: freePort(t), admin: freePort(t)}
+	g := &adminGateway{folder: t.TempDir(), port: freeport.Port(t), admin: freeport.Port(t)}
 	g.here = strings.NewReplacer("localhost:9091", "127.0.0.1:"+g.admin, ":8080", ":"+g.port, "localhost:3000", backend(t), "loom ", loom+" ")
 	write(t, filepath.Join(g.folder, "loom.yaml"), g.here.Replace(guestbuild.DocsFile(t, adminPage, "The API", "loom.yaml")))
 	g.env = environment(t, "LOOM_ADMIN_TOKEN=0123456789abcdef-only-for-tests", "LOOM_ADMIN=")
@@ -208,7 +209,7 @@ func TestUnreadyWhileDraining(t *testing.T) {
 // Without a gateway the commands say what to do.
 func TestAdminCommandsWithoutAGateway(t *testing.T) {
 	t.Parallel()
-	env := environment(t, "LOOM_ADMIN=127.0.0.1:"+freePort(t))
+	env := environment(t, "LOOM_ADMIN="+freeport.Address(t))
 	for _, name := range []string{"routes", "upstreams", "plugins", "top"} {
 		if out, status := run(t, t.TempDir(), env, name); status != 1 || !strings.Contains(out, "is the gateway running, with `admin` enabled") {
 			t.Errorf("%s: %d %s", name, status, out)

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/loom-gateway/loom/internal/freeport"
 )
 
 const document = `listeners: [{address: ":${LOOM_PORT}"}]
@@ -52,7 +54,7 @@ func TestWaysToRun(t *testing.T) {
 	} {
 		t.Run(strings.Join(append(tc.args, tc.file), " "), func(t *testing.T) {
 			t.Parallel()
-			port := freePort(t)
+			port := freeport.Port(t)
 			start(t, folder(t, tc.file, "hello"), environment(t, "LOOM_PORT="+port), port, tc.args...)
 			if body := get(t, "http://127.0.0.1:"+port); body != "hello" {
 				t.Errorf("body %q", body)
@@ -101,7 +103,7 @@ func TestNothingToRun(t *testing.T) {
 
 // start, reload and stop, and a reload that is refused changes nothing.
 func TestLifeCycle(t *testing.T) {
-	port := freePort(t)
+	port := freeport.Port(t)
 	dir, env := folder(t, "loom.yaml", "one"), environment(t, "LOOM_PORT="+port)
 	url := "http://127.0.0.1:" + port
 	if out, status := run(t, dir, env, "start", "--config", "loom.yaml"); status != 0 {

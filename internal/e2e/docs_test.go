@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/loom-gateway/loom/internal/freeport"
 	"github.com/loom-gateway/loom/internal/guestbuild"
 )
 
@@ -14,7 +15,7 @@ import (
 func TestDocsPlugin(t *testing.T) {
 	t.Parallel()
 	const page, section = "../../docs/plugins.md", "Into the gateway"
-	folder, port := t.TempDir(), freePort(t)
+	folder, port := t.TempDir(), freeport.Port(t)
 	if err := os.WriteFile(filepath.Join(folder, "greet.wasm"), guestbuild.Docs(t, page, "In Go"), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -32,7 +33,7 @@ func TestDocsPlugin(t *testing.T) {
 func TestDocsDebug(t *testing.T) {
 	t.Parallel()
 	const page, section, key = "../../docs/debugging.md", "The debug header", "a key of more than sixteen bytes"
-	folder, port := t.TempDir(), freePort(t)
+	folder, port := t.TempDir(), freeport.Port(t)
 	here := strings.NewReplacer("localhost:8080", "127.0.0.1:"+port, ":8080", ":"+port)
 	write(t, filepath.Join(folder, "loom.yaml"), here.Replace(guestbuild.DocsFile(t, page, section, "loom.yaml")))
 	env := environment(t, "LOOM_DEBUG_KEY="+key)

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/loom-gateway/loom/internal/freeport"
 )
 
 func read(t *testing.T, path string) string {
@@ -38,7 +40,7 @@ func TestExamples(t *testing.T) {
 		for _, form := range []string{"loom.yaml", "Caddyfile", "caddy.json"} {
 			t.Run(filepath.Base(example)+"/"+form, func(t *testing.T) {
 				t.Parallel()
-				port, first, second := freePort(t), backend(t), backend(t)
+				port, first, second := freeport.Port(t), backend(t), backend(t)
 				text := read(t, filepath.Join(example, form))
 				if form == "caddy.json" { // JSON has no variables
 					text = strings.NewReplacer(`:8080"`, `:`+port+`"`, "localhost:3000", first, "localhost:3001", second).Replace(text)

@@ -11,12 +11,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/loom-gateway/loom/internal/freeport"
 )
 
 // loom is the binary under test; TestMain builds it once, of a version as a release has one.
@@ -49,27 +49,8 @@ func build(m *testing.M) (int, error) {
 func environment(t *testing.T, more ...string) []string {
 	t.Helper()
 	home := t.TempDir()
-	env := append(os.Environ(), "HOME="+home, "XDG_CONFIG_HOME="+home, "XDG_DATA_HOME="+home, "CADDY_ADMIN=127.0.0.1:"+freePort(t))
+	env := append(os.Environ(), "HOME="+home, "XDG_CONFIG_HOME="+home, "XDG_DATA_HOME="+home, "CADDY_ADMIN="+freeport.Address(t))
 	return append(env, more...)
-}
-
-// lastPort is the last port that was handed out. Caddy shares ports (SO_REUSEPORT), so two gateways on one would both
-// start; ports below the range from which the kernel takes its own are given once.
-var lastPort atomic.Int32
-
-func freePort(t *testing.T) string {
-	t.Helper()
-	lastPort.CompareAndSwap(0, 20000+int32(os.Getpid()%3000))
-	for range 1000 {
-		port := strconv.Itoa(int(lastPort.Add(1)))
-		l, err := net.Listen("tcp", ":"+port)
-		if err == nil {
-			_ = l.Close()
-			return port
-		}
-	}
-	t.Fatal("no port is free")
-	return ""
 }
 
 // run runs the binary to its end. Its output goes to a file: a pipe would wait for what `start` leaves running.

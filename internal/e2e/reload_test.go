@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/coder/websocket"
+
+	"github.com/loom-gateway/loom/internal/freeport"
 )
 
 // proxyTo is a document that sends everything to a backend.
@@ -36,7 +38,7 @@ func TestTermDrains(t *testing.T) {
 		_, _ = io.WriteString(w, "whole")
 	}))
 	t.Cleanup(slow.Close)
-	port, dir := freePort(t), t.TempDir()
+	port, dir := freeport.Port(t), t.TempDir()
 	write(t, filepath.Join(dir, "loom.yaml"), proxyTo(slow.Listener.Addr().String()))
 	p := start(t, dir, environment(t, "LOOM_PORT="+port), port)
 	answer := make(chan string, 1)
@@ -84,7 +86,7 @@ func TestTermTellsWebSockets(t *testing.T) {
 		}
 	}))
 	t.Cleanup(quiet.Close)
-	port, dir := freePort(t), t.TempDir()
+	port, dir := freeport.Port(t), t.TempDir()
 	write(t, filepath.Join(dir, "loom.yaml"), proxyTo(quiet.Listener.Addr().String()))
 	p := start(t, dir, environment(t, "LOOM_PORT="+port), port)
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
@@ -106,7 +108,7 @@ func TestTermTellsWebSockets(t *testing.T) {
 // and never with one older than what it had said yes to.
 func TestKillDuringReloads(t *testing.T) {
 	t.Parallel()
-	port, admin := freePort(t), freePort(t)
+	port, admin := freeport.Port(t), freeport.Port(t)
 	numbered := func(i int) string {
 		return strings.ReplaceAll(document, "TEXT", fmt.Sprint(i)) + strings.Repeat("# long\n", 1000)
 	}
@@ -142,7 +144,7 @@ func TestKillDuringReloads(t *testing.T) {
 // TestWatchSurvives a save that is no configuration, and notices the next good one, and a changed plugin.
 func TestWatchSurvives(t *testing.T) {
 	t.Parallel()
-	port := freePort(t)
+	port := freeport.Port(t)
 	dir := folder(t, "loom.yaml", "one")
 	p := start(t, dir, environment(t, "LOOM_PORT="+port), port, "run", "--config", "loom.yaml", "--watch")
 	answers := func(text string) func() bool {
@@ -185,7 +187,7 @@ plugins: [{name: mark, path: plugin.wasm, config: "response set x-mark 1"}]
 // TestSignalReloads reads the file again at SIGUSR1.
 func TestSignalReloads(t *testing.T) {
 	t.Parallel()
-	port := freePort(t)
+	port := freeport.Port(t)
 	dir := folder(t, "loom.yaml", "one")
 	p := start(t, dir, environment(t, "LOOM_PORT="+port), port, "run", "--config", "loom.yaml")
 	write(t, filepath.Join(dir, "loom.yaml"), strings.ReplaceAll(document, "TEXT", "two"))

@@ -1,12 +1,12 @@
 package hostile
 
 import (
-	"fmt"
 	"net"
 	"net/http"
-	"os"
 	"sync/atomic"
 	"testing"
+
+	"github.com/loom-gateway/loom/internal/freeport"
 )
 
 // kit is a running gateway with a neighbour under load, and all that the trials need.
@@ -24,7 +24,7 @@ type kit struct {
 func newKit(t *testing.T) *kit {
 	t.Helper()
 	k := &kit{t: t, folder: t.TempDir(), backend: newBackend(t), canary: newCanary(t)}
-	k.address, k.loomAdmin, k.caddyAdmin = freeAddress(t), freeAddress(t), freeAddress(t)
+	k.address, k.loomAdmin, k.caddyAdmin = freeport.Address(t), freeport.Address(t), freeport.Address(t)
 	k.gateway = startGateway(t, buildLoom(t), k.folder, k.caddyAdmin, k.config())
 	err := eventually("the gateway's first answer", func() bool {
 		return k.gateway.ended() || k.send(neighbour, "/first", 0, false).status == http.StatusOK
@@ -52,24 +52,6 @@ func (k *kit) warmUp() {
 		k.t.Fatal(err)
 	}
 	k.base = k.usage()
-}
-
-// lastPort is the last port that was handed out. Caddy shares ports (SO_REUSEPORT), so that two gateways on one would
-// both start; ports below the range from which the kernel takes its own are given once.
-var lastPort atomic.Int32
-
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	lastPort.CompareAndSwap(0, 24000+int32(os.Getpid()%1900))
-	for range 1000 {
-		address := fmt.Sprintf("127.0.0.1:%d", lastPort.Add(1))
-		if l, err := net.Listen("tcp", address); err == nil {
-			_ = l.Close()
-			return address
-		}
-	}
-	t.Fatal("no port is free")
-	return ""
 }
 
 // canary is a server that no plugin may reach.

@@ -9,13 +9,15 @@ import (
 	"time"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/loom-gateway/loom/internal/freeport"
 )
 
 // newLoom starts a Loom with a route for each scenario.
 func newLoom(t *testing.T, path string, scenarios []*scenario) *gateway {
 	t.Helper()
 	g := &gateway{name: "loom", backend: newBackend(t), addresses: map[string]string{}}
-	address, secure := freeAddress(t), freeAddress(t)
+	address, secure := freeport.Address(t), freeport.Address(t)
 	dir := loomFolder(t, [2]string{address, secure}, g.backend.address(), scenarios)
 	g.process = loomProcess(t, path, dir, "run", "--config", "loom.yaml")
 	g.process.start(t)
@@ -37,24 +39,13 @@ func newLoom(t *testing.T, path string, scenarios []*scenario) *gateway {
 	return g
 }
 
-// freeAddress is an address that was free a moment ago.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}
-
 // loomProcess is a Loom whose home is where its binary is, so that all of them find what the first has compiled.
 func loomProcess(t *testing.T, path, dir string, args ...string) *process {
 	t.Helper()
 	p := newProcess(path, args...)
 	home := filepath.Dir(path)
 	p.cmd.Dir = dir
-	p.cmd.Env = append(p.cmd.Env, "HOME="+home, "XDG_CONFIG_HOME="+home, "XDG_DATA_HOME="+home, "CADDY_ADMIN="+freeAddress(t))
+	p.cmd.Env = append(p.cmd.Env, "HOME="+home, "XDG_CONFIG_HOME="+home, "XDG_DATA_HOME="+home, "CADDY_ADMIN="+freeport.Address(t))
 	p.parse = func(_ int, line string) (guestLine, bool) { return parseLoom(line) }
 	return p
 }

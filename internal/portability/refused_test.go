@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/loom-gateway/loom/internal/freeport"
 )
 
 // A plugin that cannot start keeps Envoy from starting, and `loom validate` from being content.
@@ -26,7 +28,7 @@ func envoyRefuses(t *testing.T, path string, s *scenario) []string {
 
 func loomRefuses(t *testing.T, path string, s *scenario) []string {
 	t.Helper()
-	dir := loomFolder(t, [2]string{freeAddress(t), freeAddress(t)}, newBackend(t).address(), []*scenario{s})
+	dir := loomFolder(t, [2]string{freeport.Address(t), freeport.Address(t)}, newBackend(t).address(), []*scenario{s})
 	p := loomProcess(t, path, dir, "validate", "--config", "loom.yaml")
 	p.start(t)
 	select {

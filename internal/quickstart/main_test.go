@@ -11,11 +11,14 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/loom-gateway/loom/internal/freeport"
 )
 
 // runMain makes the test binary the quickstart itself, so that signals and exit statuses are real.
@@ -137,17 +140,15 @@ func (q *process) get(t *testing.T, port int, path string) (*http.Response, []by
 	return res, body
 }
 
-// freePorts takes ports that were free a moment ago.
 func freePorts(t *testing.T) ports {
 	t.Helper()
 	var numbers [4]int
 	for i := range numbers {
-		l, err := net.Listen("tcp", ":0")
+		number, err := strconv.Atoi(freeport.Port(t))
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer l.Close()
-		numbers[i] = l.Addr().(*net.TCPAddr).Port
+		numbers[i] = number
 	}
 	return ports{numbers[0], numbers[1], numbers[2], numbers[3]}
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -17,6 +16,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/loom-gateway/loom/internal/freeport"
 )
 
 // patience is how long anything may take that should be there at once.
@@ -63,7 +64,7 @@ func build(t *testing.T, path string) string {
 // start runs a binary with a configuration in a file, and waits until its admin API answers.
 func start(t *testing.T, binary, kind, config string, args ...string) *gateway {
 	t.Helper()
-	g := &gateway{t: t, log: new(lines), ended: make(chan struct{}), admin: freeAddress(t), kind: kind}
+	g := &gateway{t: t, log: new(lines), ended: make(chan struct{}), admin: freeport.Address(t), kind: kind}
 	home := t.TempDir()
 	file := filepath.Join(home, "config")
 	write(t, file, config)
@@ -188,16 +189,6 @@ func (g *gateway) errors() []string {
 		}
 	}
 	return found
-}
-
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 func write(t *testing.T, file, text string) {

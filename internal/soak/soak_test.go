@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/loom-gateway/loom/internal/freeport"
 )
 
 var (
@@ -33,7 +35,7 @@ type scene struct {
 
 func newScene(t *testing.T) *scene {
 	s := &scene{
-		t: t, backends: newBackends(t), plain: freeAddress(t), secure: freeAddress(t), grpc: freeAddress(t), broken: freeAddress(t),
+		t: t, backends: newBackends(t), plain: freeport.Address(t), secure: freeport.Address(t), grpc: freeport.Address(t), broken: freeport.Address(t),
 	}
 	s.cert, s.key = certificate(t)
 	module, err := os.ReadFile("../../plugins/header-rewrite/header-rewrite.wasm")

@@ -17,6 +17,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/coder/websocket"
 
+	"github.com/loom-gateway/loom/internal/freeport"
 	_ "github.com/loom-gateway/loom/modules/listener"
 	"github.com/loom-gateway/loom/modules/moduletest"
 	_ "github.com/loom-gateway/loom/modules/proxy"
@@ -32,17 +33,12 @@ type reloader struct {
 
 func newReloader(t *testing.T) *reloader {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
 	t.Cleanup(func() {
 		if err := caddy.Stop(); err != nil {
 			t.Error(err)
 		}
 	})
-	return &reloader{t: t, addr: l.Addr().String()}
+	return &reloader{t: t, addr: freeport.Address(t)}
 }
 
 // load runs a config with one route to the first upstream.

@@ -15,21 +15,11 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	_ "github.com/caddyserver/caddy/v2/modules/caddyhttp/standard"
 
+	"github.com/loom-gateway/loom/internal/freeport"
 	_ "github.com/loom-gateway/loom/modules/listener"
 )
 
 // The tests of this file reload Caddy, which has one config for the whole process: they are not parallel.
-
-// freeAddress is on a port that nothing listens on.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}
 
 // load runs a config whose servers answer with their text, and are written as `"name": {…}`.
 func load(t *testing.T, servers string) error {
@@ -92,7 +82,7 @@ func text(res *http.Response, err error) (string, error) {
 // TestConnectionOutlivesConfigs asks on one connection, before and after each of many reloads.
 func TestConnectionOutlivesConfigs(t *testing.T) {
 	stopCaddy(t)
-	address := freeAddress(t)
+	address := freeport.Address(t)
 	mustLoad(t, server(address, "0"))
 	ask := onConn(t, address)
 	for i := range 20 {
@@ -106,7 +96,7 @@ func TestConnectionOutlivesConfigs(t *testing.T) {
 // TestFailedConfigHasNoTurn has a config fail after it has opened its listeners.
 func TestFailedConfigHasNoTurn(t *testing.T) {
 	stopCaddy(t)
-	address := freeAddress(t)
+	address := freeport.Address(t)
 	mustLoad(t, server(address, "good"))
 	ask := onConn(t, address)
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
@@ -131,7 +121,7 @@ func TestFailedConfigHasNoTurn(t *testing.T) {
 // TestAddressesComeAndGo closes the socket of an address that the new config does not have.
 func TestAddressesComeAndGo(t *testing.T) {
 	stopCaddy(t)
-	first, second := freeAddress(t), freeAddress(t)
+	first, second := freeport.Address(t), freeport.Address(t)
 	mustLoad(t, server(first, "first"))
 	mustLoad(t, server(first, "first")+", "+server(second, "second"))
 	mustLoad(t, server(second, "second"))
@@ -153,7 +143,7 @@ func TestAddressesComeAndGo(t *testing.T) {
 // TestReloadsUnderLoad counts each request that has no answer, or two.
 func TestReloadsUnderLoad(t *testing.T) {
 	stopCaddy(t)
-	address := freeAddress(t)
+	address := freeport.Address(t)
 	mustLoad(t, server(address, "0"))
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()

@@ -11,6 +11,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/loom-gateway/loom/internal/freeport"
 )
 
 // patience is how long a server may take to start.
@@ -36,16 +38,9 @@ func Start(t testing.TB, args ...string) *Server {
 		}
 		t.Skip("not run here: redis-server is missing; `make setup` installs it on Debian")
 	}
-	s := &Server{args: args}
-	for try := 1; ; try++ {
-		s.Addr = freeAddr(t)
-		err := s.run(t)
-		if err == nil {
-			break
-		}
-		if try == 5 { // somebody else may have taken the port meanwhile
-			t.Fatal(err)
-		}
+	s := &Server{Addr: freeport.Address(t), args: args}
+	if err := s.run(t); err != nil {
+		t.Fatal(err)
 	}
 	t.Cleanup(s.Stop)
 	return s
@@ -63,16 +58,6 @@ func (s *Server) Restart(t testing.TB) {
 func (s *Server) Stop() {
 	_ = s.process.Process.Kill()
 	<-s.exited
-}
-
-func freeAddr(t testing.TB) string {
-	t.Helper()
-	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().String()
 }
 
 // run starts the process and waits until it listens.
