@@ -11,17 +11,18 @@ type Hook interface {
 	Head(status int, header http.Header)
 }
 
-// Writer passes a response on. It is used after Reset, and may be used again when its handler has returned.
+// Writer passes a response on. It is for one response: who keeps it longer than the handler must not come out at another.
 type Writer struct {
 	http.ResponseWriter
 	hook   Hook
 	status int
 }
 
-// Reset makes the writer one to w. hook may be nil.
-func (w *Writer) Reset(to http.ResponseWriter, hook Hook) {
-	w.ResponseWriter, w.hook, w.status = to, hook, 0
-}
+// New makes a writer to w. hook may be nil.
+func New(w http.ResponseWriter, hook Hook) *Writer { return &Writer{ResponseWriter: w, hook: hook} }
+
+// Wrap makes a writer that another type embeds one to w, before it is used.
+func (w *Writer) Wrap(to http.ResponseWriter, hook Hook) { w.ResponseWriter, w.hook = to, hook }
 
 // Status is the final status, 101 included; 0 before the head is sent.
 func (w *Writer) Status() int { return w.status }

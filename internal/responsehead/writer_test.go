@@ -29,15 +29,14 @@ func TestHead(t *testing.T) {
 		"switched protocols": {func(w *Writer) { w.WriteHeader(101) }, 101},
 	} {
 		var seen heads
-		w, recorder := &Writer{}, httptest.NewRecorder()
-		w.Reset(recorder, &seen)
+		recorder := httptest.NewRecorder()
+		w := New(recorder, &seen)
 		test.respond(w)
 		if len(seen) != 1 || seen[0] != test.status || w.Status() != test.status || recorder.Header().Get("Hooked") != "yes" {
 			t.Errorf("%s: hook saw %v, status %d, want %d", name, seen, w.Status(), test.status)
 		}
 	}
-	w := &Writer{}
-	if w.Reset(httptest.NewRecorder(), nil); w.Status() != 0 {
+	if New(httptest.NewRecorder(), nil).Status() != 0 {
 		t.Error("a response that was not begun has a status")
 	}
 }

@@ -2,7 +2,6 @@ package cors
 
 import (
 	"net/http"
-	"sync"
 
 	"github.com/caddyserver/caddy/v2"
 )
@@ -36,6 +35,5 @@ type Handler struct {
 	// PrivateNetwork tells preflights that a public page may use a gateway in a private network. Default: false.
 	PrivateNetwork bool `json:"private_network,omitempty"`
 
-	policy  http.Handler // the library's, around nothing
-	writers *sync.Pool
+	policy http.Handler // the library's, around nothing
 }

@@ -3,7 +3,6 @@ package cors
 
 import (
 	"net/http"
-	"sync"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -27,7 +26,6 @@ func (h *Handler) Provision(caddy.Context) error {
 		return err
 	}
 	h.policy = m.Wrap(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
-	h.writers = &sync.Pool{New: func() any { return &writer{own: http.Header{}} }}
 	return nil
 }
 
@@ -40,15 +38,11 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		h.policy.ServeHTTP(h.forPreflight(w, r), r)
 		return nil
 	}
-	rw := h.writers.Get().(*writer)
+	rw := &writer{own: http.Header{}}
 	h.policy.ServeHTTP(collector{rw.own}, r)
-	rw.Reset(w, rw)
+	rw.Wrap(w, rw)
 	rw.enforce(w.Header()) // for an error page, which is written further out
-	err := next.ServeHTTP(rw, r)
-	rw.Reset(nil, nil)
-	clear(rw.own)
-	h.writers.Put(rw)
-	return err
+	return next.ServeHTTP(rw, r)
 }
 
 // isPreflight reports whether a browser asks if it may send a request.

@@ -142,7 +142,7 @@ func TestDangerousSettings(t *testing.T) {
 	}
 }
 
-// A response on which CORS is to be has no other garbage than the library's one or two values.
+// A response on which CORS is to be has no other garbage than its writer, the fields in it, and their one or two values.
 func TestCostOfOtherRequests(t *testing.T) {
 	allocs := func(path string) float64 {
 		c := moduletest.Provision(t, moduletest.HTTP(`{}`, `{"handler":"loom_router","middleware":[{"handler":"loom_cors","origins":["https://a.test"]}],
@@ -150,7 +150,7 @@ func TestCostOfOtherRequests(t *testing.T) {
 		r := httptest.NewRequest("GET", path, nil)
 		return testing.AllocsPerRun(100, func() { _ = c.Serve(r).Body.Close() })
 	}
-	if off, on := allocs("/off"), allocs("/on"); on > off+4 {
+	if off, on := allocs("/off"), allocs("/on"); on > off+5 {
 		t.Errorf("%v allocations without, %v with", off, on)
 	}
 }

@@ -60,9 +60,7 @@ func (h *Handler) forPreflight(w http.ResponseWriter, r *http.Request) http.Resp
 	if !h.PrivateNetwork || r.Header.Get("Access-Control-Request-Private-Network") != "true" {
 		return w
 	}
-	rw := &responsehead.Writer{}
-	rw.Reset(w, private{})
-	return rw
+	return responsehead.New(w, private{})
 }
 
 // private allows a private network to those who are allowed at all.

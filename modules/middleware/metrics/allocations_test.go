@@ -11,15 +11,15 @@ import (
 	"github.com/loom-gateway/loom/modules/moduletest"
 )
 
-// Counting is no garbage.
-func TestCountingAllocatesNothing(t *testing.T) {
+// Counting is no garbage but the writer that sees the status.
+func TestCountingAllocatesItsWriter(t *testing.T) {
 	allocs := func(without string) float64 {
 		c := moduletest.Provision(t, config(route("allocates", without)))
 		r := httptest.NewRequest("GET", "/", nil)
 		return testing.AllocsPerRun(100, func() { _ = c.Serve(r).Body.Close() })
 	}
 	off, on := allocs(`"without":["loom_metrics"],`), allocs("")
-	if on > off {
+	if on > off+1 {
 		t.Errorf("a counted request costs %v allocations more", on-off)
 	}
 }

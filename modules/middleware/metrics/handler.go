@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"sync"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -31,7 +30,6 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		return fmt.Errorf("finding the loom app: %w", err)
 	}
 	h.unrouted, err = loom.(*gateway.App).RouteRequests("")
-	h.writers = &sync.Pool{New: func() any { return new(responsehead.Writer) }}
 	return err
 }
 
@@ -44,8 +42,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	if route := gateway.VarsOf(r.Context()).Route(); route != nil && route.Requests != nil {
 		requests = route.Requests
 	}
-	rw, method, began := h.writers.Get().(*responsehead.Writer), r.Method, time.Now()
-	rw.Reset(w, nil)
+	rw, method, began := responsehead.New(w, nil), r.Method, time.Now()
 	returned := false
 	defer func() {
 		if !returned { // it panics: without a response it will be a 500
@@ -55,8 +52,6 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	err := next.ServeHTTP(rw, r)
 	returned = true
 	requests.Done(method, statusOf(rw.Status(), errorStatus(err)), time.Since(began))
-	rw.Reset(nil, nil)
-	h.writers.Put(rw)
 	return err
 }
 

@@ -79,5 +79,4 @@ type state struct {
 	unrouted *gateway.RouteLimits
 	routes   *sync.Map // of *gateway.RouteInfo to its *gateway.RouteLimits
 	refusals *refusals
-	writers  *sync.Pool // of *telling
 }

@@ -32,7 +32,6 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	}
 	h.app, h.log = loom.(*gateway.App), ctx.Logger()
 	h.routes, h.refusals = new(sync.Map), new(refusals)
-	h.writers = &sync.Pool{New: func() any { return new(telling) }}
 	h.enforced = h.Enforce == nil || *h.Enforce
 	if err := h.Check(); err != nil {
 		return err
@@ -144,13 +143,9 @@ func (h *Handler) pass(d *ratelimit.Decision, w http.ResponseWriter, r *http.Req
 	if !h.enforced || h.fields.style == styleOff {
 		return next.ServeHTTP(w, r)
 	}
-	told := h.writers.Get().(*telling)
-	told.fields, told.decision = &h.fields, *d
-	told.Reset(w, told)
-	err := next.ServeHTTP(told, r)
-	told.Reset(nil, nil)
-	h.writers.Put(told) // not after a panic: who recovers may still be in the middle of it
-	return err
+	told := &telling{fields: &h.fields, decision: *d}
+	told.Wrap(w, told)
+	return next.ServeHTTP(told, r)
 }
 
 func (h *Handler) withoutKey(counts *gateway.RouteLimits, w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {

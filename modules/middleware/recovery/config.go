@@ -1,8 +1,6 @@
 package recovery
 
 import (
-	"sync"
-
 	"go.uber.org/zap"
 
 	"github.com/loom-gateway/loom/modules/gateway"
@@ -10,7 +8,6 @@ import (
 
 // Handler is http.handlers.loom_recovery: a panic of what is behind it costs one request. It has no options.
 type Handler struct {
-	app     *gateway.App
-	log     *zap.Logger
-	writers *sync.Pool
+	app *gateway.App
+	log *zap.Logger
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"runtime"
-	"sync"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -38,22 +37,17 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		return fmt.Errorf("finding the loom app: %w", err)
 	}
 	h.app, h.log = loom.(*gateway.App), ctx.Logger()
-	h.writers = &sync.Pool{New: func() any { return new(responsehead.Writer) }}
 	return nil
 }
 
 // ServeHTTP makes a panic a 500. One in the middle of a response breaks the response off: the client must not take it for whole.
 // http.ErrAbortHandler, by which a handler asks for just that, goes on as it is.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) (err error) {
-	rw := h.writers.Get().(*responsehead.Writer)
-	rw.Reset(w, nil)
+	rw := responsehead.New(w, nil)
 	defer func() {
 		if value := recover(); value != nil {
 			err = h.recovered(value, rw.Status() != 0, r)
-			return // without the writer: who panicked may have left it to others
 		}
-		rw.Reset(nil, nil)
-		h.writers.Put(rw)
 	}()
 	return next.ServeHTTP(rw, r)
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
-	"sync"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -36,7 +35,6 @@ func (h *Handler) Provision(caddy.Context) error {
 	if !httpguts.ValidHeaderFieldName(h.name) {
 		return fmt.Errorf("header %q: write the name of a field, such as X-Request-Id", h.Header)
 	}
-	h.writers = &sync.Pool{New: func() any { return new(writer) }}
 	return nil
 }
 
@@ -55,13 +53,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	r.Header[h.name] = value
 	publish(r, vars, value[0])
 	w.Header()[h.name] = []string{value[0]} // for an error page; a backend's comes in between otherwise
-	rw := h.writers.Get().(*writer)
-	rw.name, rw.id = h.name, value[0]
-	rw.Reset(w, rw)
-	err := next.ServeHTTP(rw, r)
-	rw.Reset(nil, nil)
-	h.writers.Put(rw)
-	return err
+	rw := &writer{name: h.name, id: value[0]}
+	rw.Wrap(w, rw)
+	return next.ServeHTTP(rw, r)
 }
 
 func publish(r *http.Request, vars gateway.Vars, id string) {

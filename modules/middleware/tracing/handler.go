@@ -49,7 +49,7 @@ func (h *Handler) Cleanup() error {
 // ServeHTTP has the request in a span.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	outer := &writer{}
-	outer.Reset(w, nil)
+	outer.Wrap(w, nil)
 	return h.spans.ServeHTTP(outer, r, caddyhttp.HandlerFunc(func(w http.ResponseWriter, r *http.Request) error {
 		span := trace.SpanFromContext(r.Context())
 		if !span.IsRecording() {

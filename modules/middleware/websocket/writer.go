@@ -18,7 +18,7 @@ type writer struct {
 
 func (t *tunnel) writer() *writer {
 	w := &writer{tunnel: t}
-	w.Reset(t.to, w)
+	w.Wrap(t.to, w)
 	return w
 }
 
