@@ -111,13 +111,15 @@ func (w *watcher) reload() {
 // remember reads the config. With an error, the last one is what is known.
 func (w *watcher) remember() error {
 	w.changed = nil
+	own := stampsOf([]string{w.file}) // a save while it is read is a change
 	config, err := w.read()
 	if err != nil {
-		w.seen = stampsOf(append(slices.Collect(maps.Keys(w.seen)), w.file))
-		return err
+		w.seen = stampsOf(slices.Collect(maps.Keys(w.seen)))
+	} else {
+		w.config, w.seen = config, stampsOf(namedFiles(config))
 	}
-	w.config, w.seen = config, stampsOf(append(namedFiles(config), w.file))
-	return nil
+	maps.Copy(w.seen, own)
+	return err
 }
 
 func (w *watcher) read() ([]byte, error) {

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/caddyserver/caddy/v2/caddyconfig"
 )
 
 func TestTakeWatch(t *testing.T) {
@@ -111,6 +113,28 @@ func TestWatchGoesOn(t *testing.T) {
 	w.want()
 	w.adapter = ""
 	w.save("config.json", `{"a": 3}`)
+	w.want(`{"a": 3}`)
+}
+
+// saver is an adapter under whose hands the file is saved once more.
+type saver struct{ save func() }
+
+func (s *saver) Adapt(body []byte, _ map[string]any) ([]byte, []caddyconfig.Warning, error) {
+	if s.save != nil {
+		s.save()
+		s.save = nil
+	}
+	return body, nil, nil
+}
+
+// TestWatchSaveWhileReading has the later save be applied too.
+func TestWatchSaveWhileReading(t *testing.T) {
+	w, adapter := watch(t, `{"a": 1}`), new(saver)
+	caddyconfig.RegisterAdapter("saved while it is read", adapter)
+	w.adapter = "saved while it is read"
+	adapter.save = func() { w.save("config.json", `{"a": 3}`) }
+	w.save("config.json", `{"a": 2}`)
+	w.want(`{"a": 2}`)
 	w.want(`{"a": 3}`)
 }
 
