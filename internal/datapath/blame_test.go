@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -96,5 +97,22 @@ func blameless(w http.ResponseWriter, r *http.Request) {
 	}
 	if _, err := io.Copy(io.Discard, r.Body); err == nil {
 		_, _ = io.WriteString(w, "well")
+	}
+}
+
+// A length over HTTP/2 that is no number is refused before a backend hears of the request.
+func TestLengthThatIsNoNumber(t *testing.T) {
+	t.Parallel()
+	var seen atomic.Int64
+	backend := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { seen.Add(1) }))
+	t.Cleanup(backend.Close)
+	g := start(t, toBackend+upstream([]string{backend.Listener.Addr().String()}))
+	for _, length := range []string{"", "five", "-5", "+5", "5, 5", "0x5", "9223372036854775808"} {
+		f := g.frames(t, true)
+		id := f.open(false, ":method", "POST", ":scheme", "https", ":authority", "a", ":path", "/", "content-length", length)
+		_ = f.WriteData(id, true, nil) // more than nothing would be reset by the server itself, sometimes later
+		if got := f.answer(id); got.status != "400" || seen.Load() != 0 {
+			t.Errorf("%q: %s, and the backend has seen %d requests", length, got.status, seen.Load())
+		}
 	}
 }
