@@ -76,14 +76,11 @@ func readBackoff(d *caddyfile.Dispenser, r *gateway.Retries) error {
 
 // readRetryBudget reads the bound of an upstream's retries.
 func readRetryBudget(d *caddyfile.Dispenser, u *gateway.Upstream) error {
-	if d.NextArg() {
-		return d.Errf("retry_budget takes no value, only a block")
-	}
 	u.RetryBudget = &gateway.RetryBudget{}
 	b := block{owner: "retry_budget", words: map[string]reader{
 		"percent":        number(&u.RetryBudget.Percent),
 		"window":         duration(&u.RetryBudget.Window),
 		"min_per_second": number(&u.RetryBudget.MinPerSecond),
 	}}
-	return b.read(d)
+	return b.readAlone(d)
 }
