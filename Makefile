@@ -82,7 +82,7 @@ fuzz: setup ## Every fuzz target for FUZZTIME (10s), and 500 modules that binary
 		go test "$$(dirname "$$file")" -run '^$$' -fuzz "^$${func#func }$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1s; done
 
 .PHONY: bench
-bench: ## Go benchmarks; BENCH picks some of them
+bench: guests ## Go benchmarks; BENCH picks some of them
 	go test ./... -run '^$$' -bench '$(BENCH)' -benchmem
 
 .PHONY: bench-plugins
