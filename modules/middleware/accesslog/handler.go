@@ -20,20 +20,25 @@ func (Handler) CaddyModule() caddy.ModuleInfo {
 	return caddy.ModuleInfo{ID: "http.handlers.loom_access_log", New: func() caddy.Module { return new(Handler) }}
 }
 
-// ServeHTTP adds its fields when the request is done with.
+// ServeHTTP adds its fields when the request is done with, by a panic too.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	err := next.ServeHTTP(w, r)
+	defer describe(r)
+	return next.ServeHTTP(w, r)
+}
+
+func describe(r *http.Request) {
 	extra, ok := r.Context().Value(caddyhttp.ExtraLogFieldsCtxKey).(*caddyhttp.ExtraLogFields)
-	route := gateway.VarsOf(r.Context()).Route()
+	vars := gateway.VarsOf(r.Context())
+	route := vars.Route()
 	if !ok || route == nil {
-		return err
+		return
 	}
 	extra.Set(zap.String("route", route.ID))
-	if state := gateway.VarsOf(r.Context()).State(); state != nil && len(state.Verdicts()) > 0 {
+	if state := vars.State(); state != nil && len(state.Verdicts()) > 0 {
 		extra.Set(zap.Stringers("plugins", state.Verdicts()))
 	}
 	if route.Upstream == "" {
-		return err
+		return
 	}
 	extra.Set(zap.String("upstream", route.Upstream))
 	if repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok {
@@ -44,7 +49,6 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 			extra.Set(zap.Any("retries", retries))
 		}
 	}
-	return err
 }
 
 // Interface guard

@@ -9,8 +9,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
 	_ "github.com/loom-gateway/loom/modules/gateway"
 	_ "github.com/loom-gateway/loom/modules/middleware/accesslog"
+	_ "github.com/loom-gateway/loom/modules/middleware/recovery"
 	"github.com/loom-gateway/loom/modules/moduletest"
 	_ "github.com/loom-gateway/loom/modules/proxy"
 	_ "github.com/loom-gateway/loom/modules/router"
@@ -65,6 +69,34 @@ func accessLine(t *testing.T, c *moduletest.Caddy) (line string) {
 		}
 	}
 	return line
+}
+
+type panicker struct{}
+
+func init() { caddy.RegisterModule(panicker{}) }
+
+func (panicker) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "http.handlers.accesslog_panicker", New: func() caddy.Module { return new(panicker) }}
+}
+
+func (panicker) ServeHTTP(http.ResponseWriter, *http.Request, caddyhttp.Handler) error {
+	panic("a bug")
+}
+
+// A request that ends in a panic is one whose route matters most.
+func TestPanicsHaveTheirRoute(t *testing.T) {
+	t.Parallel()
+	c := moduletest.Provision(t, moduletest.Server(`{}`, `{"listen":["127.0.0.1:0"],"automatic_https":{"disable":true},"logs":{},"routes":[{"handle":[
+		{"handler":"loom_router","middleware":[{"handler":"loom_recovery"},{"handler":"loom_access_log"}],
+			"routes":[{"id":"broken","handle":[{"handler":"accesslog_panicker"}]}]}]}]}`)).Start()
+	res, err := http.Get(c.URL("") + "/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = res.Body.Close()
+	if line := accessLine(t, c); res.StatusCode != 500 || !strings.Contains(line, `"route":"broken"`) {
+		t.Errorf("status %d, logged %s", res.StatusCode, line)
+	}
 }
 
 // Plugins that do not just let a request pass are named.
