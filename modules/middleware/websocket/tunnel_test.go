@@ -7,6 +7,8 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -115,4 +117,36 @@ func TestDeafClient(t *testing.T) {
 		t.Error("somebody has read it")
 	}
 	<-toBackend
+}
+
+// flushes is a response that is flushed while a lock is held, or not.
+type flushes struct {
+	http.ResponseWriter
+	lock   *sync.Mutex
+	locked []bool
+}
+
+func (f *flushes) FlushError() error {
+	free := f.lock.TryLock()
+	if free {
+		f.lock.Unlock()
+	}
+	f.locked = append(f.locked, !free)
+	return nil
+}
+
+// Over HTTP/2 a close frame may be on its way when a handler flushes, whichever way it asks for that.
+func TestFlushesWaitForFrames(t *testing.T) {
+	t.Parallel()
+	response := &flushes{ResponseWriter: httptest.NewRecorder()}
+	r := httptest.NewRequest("CONNECT", "/", nil)
+	r.ProtoMajor = 2
+	tunnel := newTunnel(&Handler{}, response, r)
+	response.lock = &tunnel.mu
+	w := tunnel.writer()
+	w.Flush()
+	_ = http.NewResponseController(w).Flush()
+	if !slices.Equal(response.locked, []bool{true, true}) {
+		t.Errorf("locked: %v", response.locked)
+	}
 }

@@ -53,6 +53,9 @@ func (w *writer) FlushError() error {
 	return w.Writer.FlushError()
 }
 
+// Flush implements http.Flusher.
+func (w *writer) Flush() { _ = w.FlushError() }
+
 // Hijack implements http.Hijacker.
 func (w *writer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	conn, buffered, err := w.tunnel.control.Hijack()
