@@ -53,9 +53,12 @@ func (s BudgetSettings) Check() error {
 	return nil
 }
 
+// noBound is a MinPerSecond that nobody reaches. More would overflow.
+const noBound = 1_000_000
+
 // least is how many retries are allowed in a window in any case.
 func (s *BudgetSettings) least() int {
-	return int(time.Duration(max(0, s.MinPerSecond)) * s.Window / time.Second)
+	return int(time.Duration(min(max(0, s.MinPerSecond), noBound)) * s.Window / time.Second)
 }
 
 // Budget counts requests and their retries. It is safe for concurrent use; the zero value has seen none. Every call brings

@@ -18,6 +18,7 @@ func TestBudget(t *testing.T) {
 		"by the second, over window": {retry.BudgetSettings{Window: 30 * time.Second, MinPerSecond: 2}, 0, 60},
 		"nothing but the share":      {retry.BudgetSettings{MinPerSecond: -1, Percent: 50}, 11, 5},
 		"none without requests":      {retry.BudgetSettings{MinPerSecond: -1}, 4, 0},
+		"as good as no bound":        {retry.BudgetSettings{MinPerSecond: 1_000_000_000}, 0, 2000},
 		"as many as requests":        {retry.BudgetSettings{MinPerSecond: -1, Percent: 100}, 7, 7},
 	} {
 		t.Run(name, func(t *testing.T) {
