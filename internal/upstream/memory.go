@@ -2,6 +2,7 @@ package upstream
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -76,13 +77,26 @@ func (r *record) know(n *names) {
 			r.names[key] = new(lookups)
 		}
 		name.lookups = r.names[key]
+		name.users++
 	}
 }
 
-// part gives the record back. An upstream that nobody has any more is forgotten.
+// forget gives back what know gave.
+func (r *record) forget(n *names) {
+	for _, name := range n.list {
+		if name.users--; name.users == 0 {
+			maps.DeleteFunc(r.names, func(_ string, l *lookups) bool { return l == name.lookups })
+		}
+	}
+}
+
+// part gives the record back. An upstream that nobody has any more is forgotten, and so is a name.
 func (m *Memory) part(u *Upstream) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if u.names != nil {
+		u.record.forget(u.names)
+	}
 	if u.record.users--; u.record.users == 0 {
 		delete(m.upstreams, u.settings.Name)
 	}

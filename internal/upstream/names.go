@@ -62,6 +62,8 @@ type name struct {
 
 // lookups is what is known about a name. An upstream with other settings knows it too: it is part of its record.
 type lookups struct {
+	users int // guarded by Memory.mu
+
 	mu          sync.Mutex
 	targets     []discovery.Target
 	count       [2]uint64 // that have failed, and have not

@@ -275,6 +275,40 @@ func TestANewConfigKnowsTheAddresses(t *testing.T) {
 	}
 }
 
+// A name that no config has any more is forgotten, also while the upstream stays.
+func TestANameIsForgotten(t *testing.T) {
+	t.Parallel()
+	port, _ := neighbours(t, 1)
+	s := dnstest.Start(t)
+	s.Set(t, a(1)...)
+	memory := new(upstream.Memory)
+	with := func(name string) *upstream.Upstream {
+		settings := named(s, name+":"+port, "a")
+		settings.Name = "test"
+		u, err := memory.New(settings)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(u.Close)
+		return u
+	}
+	known := func(u *upstream.Upstream) int { return u.Snapshot().Names[0].Addresses }
+	first := with("api.test")
+	if code, err := status(t, first); code != 200 {
+		t.Fatal(code, err)
+	}
+	if again := with("api.test"); known(again) != 1 {
+		t.Error("a name of another config is not known")
+	} else {
+		again.Close()
+	}
+	with("other.test")
+	first.Close()
+	if known(with("api.test")) != 0 {
+		t.Error("a name of no config is still known")
+	}
+}
+
 // The name is what the certificate is checked for, and what SNI says; static endpoints stand beside it, and an address counts once.
 func TestTheNameStays(t *testing.T) {
 	t.Parallel()
