@@ -53,25 +53,6 @@ func (i PluginInfo) users() string {
 	return text + " have it"
 }
 
-// enable puts back into service what was disabled under an earlier config.
-func (s *pluginSet) enable(name string) {
-	if s.byName[name].SetDisabled(false) {
-		s.logger.Info("plugin enabled again", zap.String("plugin", name))
-		s.enabled = append(s.enabled, name)
-	}
-}
-
-// tellEnabled emits the events of that, when every app has started: before, nobody may listen yet.
-func (s *pluginSet) tellEnabled() {
-	s.mu.Lock()
-	names := s.enabled
-	s.enabled = nil
-	s.mu.Unlock()
-	for _, name := range names {
-		s.emit("loom.plugin.enabled", map[string]any{"plugin": name})
-	}
-}
-
 // pluginEvents is how events of plugins are emitted.
 func pluginEvents(ctx caddy.Context) (func(name string, data map[string]any), error) {
 	app, err := ctx.App("events")

@@ -42,6 +42,24 @@ func TestDisablePluginTells(t *testing.T) {
 	}
 }
 
+// A config that fails after its loom app has started puts nothing back into service.
+func TestRefusedConfigEnablesNothing(t *testing.T) {
+	t.Parallel()
+	config := moduletest.HTTP(`{"plugins": {"stays-disabled": {"bundled": "rate-limit", "instances": 1}}}`, `{"handler": "loom_router"}`)
+	app := moduletest.Provision(t, config).Start().App("loom").(*gateway.App)
+	if _, err := app.DisablePlugin("stays-disabled", true); err != nil {
+		t.Fatal(err)
+	}
+	refused := moduletest.Provision(t, config)
+	if err := refused.App("loom").(*gateway.App).Start(); err != nil {
+		t.Fatal(err)
+	}
+	refused.Close()
+	if !app.PluginSnapshots()[0].Disabled {
+		t.Error("it is enabled again")
+	}
+}
+
 // A route says what its requests run through: the router's middleware, without what the route leaves out, then its handlers.
 func TestRoutesShowTheirChain(t *testing.T) {
 	t.Parallel()

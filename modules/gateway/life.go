@@ -17,7 +17,7 @@ func (a *App) watchLife(ctx caddy.Context) error {
 	if err != nil {
 		return fmt.Errorf("finding the events app: %w", err)
 	}
-	a.up = &startedEvent{then: func() { a.plugins.tellEnabled() }}
+	a.up = &startedEvent{then: a.takeOverPlugins}
 	events := app.(*caddyevents.App)
 	if err := events.On("started", a.up); err != nil {
 		return fmt.Errorf("subscribing to the start of the config: %w", err)
@@ -46,6 +46,31 @@ func (s *startedEvent) Handle(context.Context, caddy.Event) error {
 		s.then()
 	}
 	return nil
+}
+
+// takeOverPlugins makes this config's logger and upstreams those of plugins which another config had started, and puts back into
+// service what was disabled under that: not before every app has started, or a config that fails at its ports would have had them.
+func (a *App) takeOverPlugins() {
+	for _, name := range a.plugins.takeOver() {
+		a.logger.Info("plugin enabled again", zap.String("plugin", name))
+		a.plugins.emit("loom.plugin.enabled", map[string]any{"plugin": name})
+	}
+}
+
+func (s *pluginSet) takeOver() (enabled []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, name := range sortedNames(s.byName) {
+		p := s.byName[name]
+		p.SetLogger(s.logger)
+		p.SetUpstreams(s.upstreams)
+		p.SetForeign(s.foreign)
+		p.SetBreakerWatch(s.watch)
+		if p.SetDisabled(false) {
+			enabled = append(enabled, name)
+		}
+	}
+	return enabled
 }
 
 // stoppingEvent holds the end of the process up: Caddy emits the event before it stops the first app, and waits.

@@ -55,7 +55,6 @@ type pluginSet struct {
 	emit    func(name string, data map[string]any)
 	keys    []string // one for each reference taken
 	started bool
-	enabled []string // plugins that the start has put back into service
 }
 
 // provisionPlugins opens every plugin of the config: it is read, compiled, started and configured here, so that a bad one
@@ -104,19 +103,13 @@ func (a *App) provisionPlugins(ctx caddy.Context) error {
 	return errors.Join(problems...)
 }
 
-// startPlugins lets timers run, and makes this config's logger that of plugins which another config had started: not
-// before the config is accepted, or a refused one would leave them with a logger that is closed.
+// startPlugins lets timers run.
 func (a *App) startPlugins() {
 	a.plugins.mu.Lock()
 	defer a.plugins.mu.Unlock()
 	a.plugins.started = true
-	for name, p := range a.plugins.byName {
-		p.SetLogger(a.plugins.logger)
-		p.SetUpstreams(a.Upstream)
-		p.SetForeign(a.plugins.foreign)
-		p.SetBreakerWatch(a.plugins.watch)
+	for _, p := range a.plugins.byName {
 		p.Start()
-		a.plugins.enable(name)
 	}
 }
 
