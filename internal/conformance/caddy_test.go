@@ -1,25 +1,17 @@
 package conformance
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"encoding/pem"
 	"io"
-	"math/big"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
-	"strings"
 	"testing"
-	"time"
 
 	"github.com/quic-go/quic-go/http3"
 
 	"github.com/loom-gateway/loom/internal/freeport"
+	"github.com/loom-gateway/loom/internal/selfsigned"
 	"github.com/loom-gateway/loom/modules/moduletest"
 
 	_ "github.com/loom-gateway/loom/modules/proxy"
@@ -58,14 +50,14 @@ func overCaddy(t *testing.T, script string, backend http.HandlerFunc) []carrier 
 // caddyConfig has a server for HTTPS (h1, h2, h3) and one without TLS (h1, h2c).
 func caddyConfig(t *testing.T, script, backend, protocol string) string {
 	t.Helper()
-	cert, key := certificate(t)
+	cert, key := selfsigned.Files(t, "127.0.0.1")
 	handlers := `[{"handle": [{"handler": "loom_wasm", "plugins": [{"name": "p"}]}, {"handler": "loom_proxy", "upstream": "backend"}]}]`
 	path, err := filepath.Abs("../../plugins/probe/probe.wasm")
 	if err != nil {
 		t.Fatal(err)
 	}
 	return `{"apps": {
-		"tls": {"disable_storage_clean": true, "certificates": {"load_pem": [{"certificate": ` + moduletest.Quote(cert) + `, "key": ` + moduletest.Quote(key) + `}]}},
+		"tls": {"disable_storage_clean": true, "certificates": {"load_files": [{"certificate": ` + moduletest.Quote(cert) + `, "key": ` + moduletest.Quote(key) + `}]}},
 		"loom": {
 			"plugins": {"p": {"path": ` + moduletest.Quote(path) + `, "config": ` + moduletest.Quote(script) + `, "instances": 1}},
 			"upstreams": {"backend": {"protocol": "` + protocol + `", "endpoints": [{"address": "` + backend + `"}]}}
@@ -100,29 +92,4 @@ func carriers(t *testing.T, c *moduletest.Caddy) []carrier {
 		list[i].client.Timeout, list[i].caddy = patience, c
 	}
 	return list
-}
-
-// certificate is one for 127.0.0.1, signed by itself.
-func certificate(t *testing.T) (cert, key string) {
-	t.Helper()
-	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &private.PublicKey, private)
-	if err != nil {
-		t.Fatal(err)
-	}
-	pkcs, err := x509.MarshalPKCS8PrivateKey(private)
-	if err != nil {
-		t.Fatal(err)
-	}
-	block := func(kind string, bytes []byte) string {
-		return string(pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: bytes}))
-	}
-	return block("CERTIFICATE", der), strings.TrimSpace(block("PRIVATE KEY", pkcs))
 }

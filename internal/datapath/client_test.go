@@ -2,23 +2,17 @@ package datapath
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"encoding/pem"
 	"io"
-	"math/big"
 	"net"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/quic-go/quic-go/http3"
+
+	"github.com/loom-gateway/loom/internal/selfsigned"
 )
 
 // client speaks one protocol to the gateway.
@@ -133,33 +127,12 @@ type certificate struct {
 
 func newCertificate(t testing.TB) certificate {
 	t.Helper()
-	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	chain, key := selfsigned.Files(t, "127.0.0.1")
+	pair, err := tls.LoadX509KeyPair(chain, key)
 	if err != nil {
 		t.Fatal(err)
 	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &private.PublicKey, private)
-	if err != nil {
-		t.Fatal(err)
-	}
-	pkcs, err := x509.MarshalPKCS8PrivateKey(private)
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := t.TempDir()
-	c := certificate{chain: filepath.Join(dir, "chain.pem"), key: filepath.Join(dir, "key.pem")}
-	for path, block := range map[string]*pem.Block{c.chain: {Type: "CERTIFICATE", Bytes: der}, c.key: {Type: "PRIVATE KEY", Bytes: pkcs}} {
-		if err := os.WriteFile(path, pem.EncodeToMemory(block), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if c.pair, err = tls.LoadX509KeyPair(c.chain, c.key); err != nil {
-		t.Fatal(err)
-	}
-	return c
+	return certificate{chain, key, pair}
 }
 
 // dial connects to an address of the gateway, with TLS where there is to be some; protocols are for ALPN.

@@ -2,23 +2,15 @@ package portability
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
-	"math/big"
 	"net"
 	"net/http"
-	"os"
-	"path/filepath"
 	"testing"
-	"time"
 
 	"github.com/quic-go/quic-go"
 	"github.com/quic-go/quic-go/http3"
+
+	"github.com/loom-gateway/loom/internal/selfsigned"
 )
 
 // certificate is what both gateways show: one of their own making, for every scenario's name.
@@ -26,30 +18,8 @@ type certificate struct{ chain, key string }
 
 func newCertificate(t *testing.T) certificate {
 	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "gateway", Organization: []string{"Test"}}, DNSNames: []string{"*.test"},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
-	}
-	chain, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	private, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := t.TempDir()
-	c := certificate{filepath.Join(dir, "chain.pem"), filepath.Join(dir, "key.pem")}
-	for path, block := range map[string]*pem.Block{c.chain: {Type: "CERTIFICATE", Bytes: chain}, c.key: {Type: "PRIVATE KEY", Bytes: private}} {
-		if err := os.WriteFile(path, pem.EncodeToMemory(block), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return c
+	chain, key := selfsigned.Files(t, "*.test")
+	return certificate{chain, key}
 }
 
 // client is a client of one protocol that finds the gateway under every name.

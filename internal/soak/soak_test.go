@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/loom-gateway/loom/internal/freeport"
+	"github.com/loom-gateway/loom/internal/selfsigned"
 )
 
 var (
@@ -37,7 +38,7 @@ func newScene(t *testing.T) *scene {
 	s := &scene{
 		t: t, backends: newBackends(t), plain: freeport.Address(t), secure: freeport.Address(t), grpc: freeport.Address(t), broken: freeport.Address(t),
 	}
-	s.cert, s.key = certificate(t)
+	s.cert, s.key = selfsigned.Files(t, "localhost", "127.0.0.1")
 	module, err := os.ReadFile("../../plugins/header-rewrite/header-rewrite.wasm")
 	if err != nil {
 		t.Fatal(err)
