@@ -74,7 +74,7 @@ func TestCommands(t *testing.T) {
 		status int
 		want   string
 	}{
-		{[]string{"version"}, 0, `Loom `+loomVersion+`, Caddy v2\.11\.9`},
+		{[]string{"version"}, 0, `Loom ` + loomVersion + `, Caddy v2\.11\.9`},
 		{[]string{"list-modules"}, 0, `(?s)http\.handlers\.loom_proxy.*http\.handlers\.loom_router.*http\.handlers\.loom_wasm`},
 		{[]string{"validate"}, 0, `Valid configuration`},
 		{[]string{"validate", "--config", "loom.yaml"}, 0, `Valid configuration`},
