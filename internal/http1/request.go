@@ -6,6 +6,7 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -29,10 +30,19 @@ func check(req *http.Request) error {
 	if !httpguts.ValidHostHeader(hostOf(req)) {
 		return errors.New("the request's host is not one")
 	}
-	if hasBlank(req.URL.RawQuery) || hasBlank(req.URL.Opaque) { // paths are escaped
-		return errors.New("the request's query has a character that does not belong there")
+	if err := CheckQuery(req.URL); err != nil {
+		return err
 	}
 	return checkFields(req.Header)
+}
+
+// CheckQuery refuses a query that would end the request line: net/http writes it as it is. The error is a *RequestError. Paths are
+// escaped.
+func CheckQuery(u *url.URL) error {
+	if hasBlank(u.RawQuery) || hasBlank(u.Opaque) {
+		return &RequestError{errors.New("the request's query has a character that does not belong there")}
+	}
+	return nil
 }
 
 func hasBlank(s string) bool {

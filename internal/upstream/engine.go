@@ -72,6 +72,9 @@ func notHTTP2(dial dialFunc) func(context.Context) (net.Conn, error) {
 // carry sends the request with the engine that fits.
 func (e *Endpoint) carry(req *http.Request, inform http1.Informational) (*http.Response, error) {
 	if !e.ownClient(req) {
+		if err := http1.CheckQuery(req.URL); err != nil {
+			return nil, err
+		}
 		return e.stock(req).RoundTrip(traced(e.direct(req), inform))
 	}
 	do := e.client.Do
