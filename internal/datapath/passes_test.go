@@ -150,9 +150,11 @@ func TestExpectContinue(t *testing.T) {
 		_, _ = io.Copy(w, r.Body)
 	}, func(t *testing.T, c client) {
 		for path, want := range map[string]string{"/yes": "200 the body", "/no": "417 too large\n"} {
-			res, body := c.do(t, http.MethodPost, path, strings.NewReader("the body"), "Expect", "100-continue")
-			if got := strconv.Itoa(res.StatusCode) + " " + body; got != want {
-				t.Errorf("%s: %q", path, got)
+			for _, sent := range []io.Reader{strings.NewReader("the body"), io.MultiReader(strings.NewReader("the body"))} { // without a length
+				res, body := c.do(t, http.MethodPost, path, sent, "Expect", "100-continue")
+				if got := strconv.Itoa(res.StatusCode) + " " + body; got != want {
+					t.Errorf("%s: %q", path, got)
+				}
 			}
 		}
 	})

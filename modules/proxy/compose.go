@@ -45,6 +45,9 @@ func (h *Handler) composed(p *pass, w http.ResponseWriter, r *http.Request, next
 	forwarded.Drop(r.Trailer)
 	p.ctx = context.WithValue(p.ctx, passKey{}, p)
 	defer p.tellRetries(r)
+	if p.continues {
+		w = &continuesOnce{caddyhttp.ResponseWriterWrapper{ResponseWriter: w}}
+	}
 	return h.shared.serve(w, r.WithContext(p.ctx), next)
 }
 

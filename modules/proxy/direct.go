@@ -65,6 +65,9 @@ const statusClientGone = 499
 
 // hint passes an informational response on.
 func (p *pass) hint(status int, header http.Header) error {
+	if status == http.StatusContinue && p.continues {
+		return nil
+	}
 	p.hints.Lock()
 	defer p.hints.Unlock()
 	if p.answered { // net/http may still be reading when it has given up

@@ -170,7 +170,7 @@ func (p *pass) forwardBody(req, r *http.Request) error {
 	if len(body.trailer) > 0 {
 		req.ContentLength = -1
 	}
-	if r.ProtoMajor < 3 || r.ContentLength > 0 {
+	if r.ProtoMajor < 3 || r.ContentLength > 0 || expectsContinue(r) {
 		return nil
 	}
 	// HTTP/3 does not say whether a request without a length has a body.

@@ -41,11 +41,12 @@ type pass struct {
 	idleLimit time.Duration        // of a stream
 	idle      atomic.Pointer[idle] // nil before there is a stream
 
-	writer   http.ResponseWriter
-	hints    sync.Mutex     // held while an informational response is passed on
-	answered bool           // no more of them
-	response *http.Response // nil before there is one
-	latency  time.Duration  // until then
+	writer    http.ResponseWriter
+	continues bool           // the server says 100 by itself
+	hints     sync.Mutex     // held while an informational response is passed on
+	answered  bool           // no more of them
+	response  *http.Response // nil before there is one
+	latency   time.Duration  // until then
 }
 
 type passKey struct{}
@@ -58,7 +59,7 @@ func passOf(ctx context.Context) *pass {
 // begin lets a request in.
 func (h *Handler) begin(w http.ResponseWriter, r *http.Request) *pass {
 	p := &pass{
-		writer: w, call: h.upstream.Begin(), body: bodyOf(r), limit: time.Duration(h.Timeout), deadline: grpcDeadline(r),
+		writer: w, continues: saysContinue(r), call: h.upstream.Begin(), body: bodyOf(r), limit: time.Duration(h.Timeout), deadline: grpcDeadline(r),
 		logger: h.shared.logger, idleLimit: cmp.Or(time.Duration(h.StreamIdleTimeout), defaultStreamIdleTimeout),
 	}
 	clientIP, _ := caddyhttp.GetVar(r.Context(), caddyhttp.ClientIPVarKey).(string)

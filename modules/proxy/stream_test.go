@@ -127,40 +127,6 @@ func TestInformationalResponses(t *testing.T) {
 	}
 }
 
-// TestExpectContinue has the backend decide whether it wants the body.
-func TestExpectContinue(t *testing.T) {
-	t.Parallel()
-	c := gateway(t, backend(t, func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == "/no" {
-			http.Error(w, "too large", http.StatusExpectationFailed)
-			return
-		}
-		io.Copy(w, r.Body)
-	}))
-	head := " HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n"
-	if res := raw(t, c.Addr(""), "POST /no"+head); res.StatusCode != http.StatusExpectationFailed {
-		t.Errorf("refused body: status %d", res.StatusCode)
-	}
-	conn, err := net.Dial("tcp", c.Addr(""))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	fmt.Fprint(conn, "POST /yes"+head)
-	reader := bufio.NewReader(conn)
-	if res, err := http.ReadResponse(reader, nil); err != nil || res.StatusCode != http.StatusContinue {
-		t.Fatalf("interim answer %v, error %v", res, err)
-	}
-	fmt.Fprint(conn, "body")
-	res, err := http.ReadResponse(reader, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got := body(t, res); got != "body" {
-		t.Errorf("echo = %q", got)
-	}
-}
-
 func TestHeadAndEmptyAnswers(t *testing.T) {
 	t.Parallel()
 	c := gateway(t, backend(t, func(w http.ResponseWriter, r *http.Request) {
