@@ -16,6 +16,7 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/loom-gateway/loom/internal/httpfilter"
+	"github.com/loom-gateway/loom/internal/leaktest"
 	"github.com/loom-gateway/loom/internal/plugin"
 	"github.com/loom-gateway/loom/internal/shared"
 )
@@ -31,7 +32,7 @@ func TestMain(m *testing.M) {
 	if compiled, err = plugin.NewCode(folder); err != nil {
 		panic(err)
 	}
-	goleak.VerifyTestMain(m, goleak.Cleanup(func(status int) {
+	goleak.VerifyTestMain(leaktest.Patient(m), goleak.Cleanup(func(status int) {
 		_ = os.RemoveAll(folder)
 		os.Exit(status)
 	}))

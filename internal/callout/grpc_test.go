@@ -15,12 +15,13 @@ import (
 	"go.uber.org/goleak"
 	"google.golang.org/grpc/codes"
 
+	"github.com/loom-gateway/loom/internal/leaktest"
 	"github.com/loom-gateway/loom/internal/proxywasm"
 	"github.com/loom-gateway/loom/internal/proxywasm/abi"
 	"github.com/loom-gateway/loom/internal/upstream"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(leaktest.Patient(m)) }
 
 const patience = 20 * time.Second
 

@@ -6,6 +6,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/loom-gateway/loom/internal/leaktest"
 	"github.com/loom-gateway/loom/internal/plugin"
 )
 
@@ -20,7 +21,7 @@ func TestMain(m *testing.M) {
 	if compiled, err = plugin.NewCode(folder); err != nil {
 		panic(err)
 	}
-	goleak.VerifyTestMain(m, goleak.Cleanup(func(status int) {
+	goleak.VerifyTestMain(leaktest.Patient(m), goleak.Cleanup(func(status int) {
 		_ = os.RemoveAll(folder)
 		os.Exit(status)
 	}))

@@ -15,6 +15,7 @@ import (
 
 	_ "github.com/loom-gateway/loom"
 	"github.com/loom-gateway/loom/internal/freeport"
+	"github.com/loom-gateway/loom/internal/leaktest"
 	"github.com/loom-gateway/loom/loomadapter"
 	"github.com/loom-gateway/loom/modules/moduletest"
 )
@@ -36,16 +37,7 @@ func TestMain(m *testing.M) {
 	} {
 		options = append(options, goleak.IgnoreAnyFunction(function))
 	}
-	goleak.VerifyTestMain(lingering{m}, options...)
-}
-
-// lingering looks for goroutines when the plugins of the last configs are gone, which stay some seconds for late requests.
-type lingering struct{ *testing.M }
-
-func (m lingering) Run() int {
-	code := m.M.Run()
-	time.Sleep(5 * time.Second)
-	return code
+	goleak.VerifyTestMain(leaktest.Patient(m, options...), options...)
 }
 
 // withExtendedConnect runs the tests in a process whose environment has WebSockets over HTTP/2 on, as docs/upstreams.md says: Go looks

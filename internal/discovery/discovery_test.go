@@ -14,9 +14,10 @@ import (
 
 	"github.com/loom-gateway/loom/internal/discovery"
 	"github.com/loom-gateway/loom/internal/discovery/dnstest"
+	"github.com/loom-gateway/loom/internal/leaktest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(leaktest.Patient(m)) }
 
 func resolver(t *testing.T, addresses ...string) discovery.Resolver {
 	t.Helper()

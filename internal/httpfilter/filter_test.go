@@ -18,11 +18,12 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
 
+	"github.com/loom-gateway/loom/internal/leaktest"
 	"github.com/loom-gateway/loom/internal/plugin"
 	"github.com/loom-gateway/loom/internal/shared"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(leaktest.Patient(m)) }
 
 // gateway is a real server whose handler runs the probe in front of another handler.
 type gateway struct {

@@ -13,12 +13,13 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
 
+	"github.com/loom-gateway/loom/internal/leaktest"
 	"github.com/loom-gateway/loom/internal/proxywasm"
 	"github.com/loom-gateway/loom/internal/proxywasm/abi"
 	"github.com/loom-gateway/loom/internal/shared"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(leaktest.Patient(m)) }
 
 // noExchange is an exchange with nothing in it.
 type noExchange struct{}

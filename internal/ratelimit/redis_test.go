@@ -18,10 +18,11 @@ import (
 	"github.com/redis/go-redis/v9"
 	"go.uber.org/goleak"
 
+	"github.com/loom-gateway/loom/internal/leaktest"
 	"github.com/loom-gateway/loom/internal/redis/redistest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(leaktest.Patient(m)) }
 
 // patience is for what must come, however slow the machine is.
 const patience = 30 * time.Second

@@ -12,10 +12,11 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/loom-gateway/loom/internal/leaktest"
 	"github.com/loom-gateway/loom/internal/redis/redistest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(leaktest.Patient(m)) }
 
 const patience = 20 * time.Second
 

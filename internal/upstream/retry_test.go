@@ -427,7 +427,7 @@ func TestEachTryCountsOnce(t *testing.T) {
 		s.Endpoints = endpoints(backend.address())
 		s.Breaker = breaker(circuit.Settings{FailureThreshold: 100})
 		u := newUpstream(t, s)
-		policy := retries(t, retry.Settings{Attempts: 20, PerTryTimeout: 300 * time.Millisecond})
+		policy := retries(t, retry.Settings{Attempts: 20, PerTryTimeout: 2 * time.Second})
 		if got, err := exchange(t.Context(), u, policy, "PUT", strings.NewReader("x")); got != "200 echo x" {
 			t.Fatalf("%q, error %v", got, err)
 		}
