@@ -314,7 +314,10 @@ func TestTheNameStays(t *testing.T) {
 	t.Parallel()
 	var sni atomic.Value
 	backend := protocolServer(t, func(s *httptest.Server) {
-		s.TLS = &tls.Config{VerifyConnection: func(c tls.ConnectionState) error { sni.Store(c.ServerName); return nil }}
+		s.TLS = &tls.Config{GetConfigForClient: func(hello *tls.ClientHelloInfo) (*tls.Config, error) { // before the client has an answer
+			sni.Store(hello.ServerName)
+			return nil, nil
+		}}
 		s.StartTLS()
 	})
 	ca, _ := pemOf(t, backend)
