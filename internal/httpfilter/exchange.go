@@ -63,6 +63,7 @@ type exchange struct {
 	about       About
 	received    receivedBody
 	errorStatus int         // what the embedder makes of the error that ended the exchange; 0 without
+	errorShown  bool        // its head went through the plugin
 	entered     atomic.Bool // the callbacks have begun, and the other handlers may
 
 	mu      sync.Mutex

@@ -28,7 +28,7 @@ type Options struct {
 	UpstreamAddress func(r *http.Request) string
 	// LocalCertificate is the certificate that the client was shown; nil when it is not known.
 	LocalCertificate func(r *http.Request) *x509.Certificate
-	// ErrorStatus is the status that an error of the chain will become.
+	// ErrorStatus is the status that an error of the chain will become. Without it plugins do not see errors.
 	ErrorStatus func(err error) int
 	// Set is told of every property that a guest sets.
 	Set func(r *http.Request, path, value string)
@@ -144,7 +144,10 @@ func (x *exchange) serveNext(next Next) (err error) {
 		}
 		err = stopped
 	}()
-	return next(&x.response, x.request)
+	if err = next(&x.response, x.request); err != nil && x.stopped() == nil {
+		err = x.shownError(err)
+	}
+	return err
 }
 
 // conclude gives the client what an outcome stands for.

@@ -28,7 +28,7 @@ func (x *exchange) responseHead() (proxywasm.HeaderMap, bool) {
 	w, profile := &x.response, x.filter.plugin.Profile()
 	open := x.responsePhase != phaseIdle && !w.committed
 	switch {
-	case x.logging && w.wroteHeader:
+	case x.logging && (w.wroteHeader || x.errorShown):
 	case x.responsePhase == phaseIdle && x.requestPhase != phaseIdle && profile.StoresResponseHeaders():
 		return &x.later, true
 	case x.responsePhase == phaseIdle:
