@@ -66,12 +66,12 @@ soak: setup ## Ten minutes of changes under load of every protocol, then 2000 re
 	go test -count=1 -v -timeout 40m ./internal/soak -for 10m -changes 300 -reloads 2000 -stock
 
 .PHONY: test-coverage
-test-coverage: guests ## Statement coverage over all packages, as coverage.out and a total
+test-coverage: setup guests ## Statement coverage over all packages, as coverage.out and a total
 	go test -timeout 20m -coverpkg=./... -coverprofile=coverage.out ./...
 	go tool cover -func=coverage.out | tail -1
 
 .PHONY: race
-race: guests ## All Go tests under the race detector
+race: setup guests ## All Go tests under the race detector
 	go test -race -timeout 30m ./...
 
 .PHONY: fuzz
