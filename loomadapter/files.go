@@ -73,3 +73,12 @@ func findCertificates(doc *Document, folder string, r *report) {
 		client(doc.Redis[i].TLS)
 	}
 }
+
+// placeLog makes the path of the access log absolute.
+func placeLog(doc *Document, folder string) {
+	l := doc.AccessLog
+	if l == nil || l.Output == "" || l.Output == "stdout" || l.Output == "stderr" || strings.HasPrefix(l.Output, "{") || filepath.IsAbs(l.Output) {
+		return
+	}
+	l.Output = filepath.Join(folder, l.Output)
+}

@@ -58,6 +58,17 @@ type AccessLog struct {
 	Pos     Pos        `yaml:"-"`
 	Enabled *bool      `yaml:"enabled" doc:"Default: true, when the section is there."`
 	Redact  StringList `yaml:"redact" doc:"Parameters of queries whose values are replaced, beside token, access_token, id_token, api_key, password and secret."`
+	Omit    StringList `yaml:"omit" doc:"Fields that are left out, such as request>headers or resp_headers. Default: none."`
+	Output  string     `yaml:"output" doc:"stdout, stderr, or a file; relative ones start at the document's folder. A file is rolled at 100 MB, and ten parts of 90 days are kept. Default: stderr."`
+	Sample  *LogSample `yaml:"sample" doc:"Writes a part of the lines. Default: all."`
 }
 
 func (*AccessLog) section() {}
+
+// LogSample is which lines are written; those of errors (5xx) count for themselves.
+type LogSample struct {
+	Pos        Pos      `yaml:"-"`
+	Interval   Duration `yaml:"interval" doc:"Counts begin anew after it. Default: 1s."`
+	First      int      `yaml:"first" doc:"Lines that are written in each interval. Default: 100."`
+	Thereafter int      `yaml:"thereafter" doc:"Of those beyond first, one in so many is written. Default: 100."`
+}

@@ -19,6 +19,14 @@ func validate(doc *Document, r *report) {
 	v.table()
 	v.rateLimits()
 	v.operations()
+	v.accessLog()
+}
+
+func (v *validator) accessLog() {
+	if l := v.doc.AccessLog; l != nil && l.Sample != nil {
+		v.notNegative(l.Sample.Pos, "first", l.Sample.First)
+		v.notNegative(l.Sample.Pos, "thereafter", l.Sample.Thereafter)
+	}
 }
 
 type validator struct {
