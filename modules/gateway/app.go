@@ -74,6 +74,7 @@ func (a *App) Cleanup() error {
 	if a.shared == nil { // Provision was never called
 		return nil
 	}
+	a.routes.forget()
 	return errors.Join(a.releasePlugins(), a.releaseUpstreams(), a.shared.cleanup(), a.releaseLimits(), a.releaseRequests())
 }
 

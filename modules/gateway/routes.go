@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"cmp"
+	"crypto/sha256"
 	"encoding/json"
 	"slices"
 	"sync"
@@ -72,8 +73,8 @@ func (a *App) summarize(r *RouteInfo) {
 type routeTable struct {
 	mu       sync.Mutex
 	routes   []RouteInfo
-	seen     map[string]bool     // by all that is said about the route
-	byPlugin map[string][]string // ids of routes
+	seen     map[[sha256.Size]byte]bool // by all that is said about the route
+	byPlugin map[string][]string        // ids of routes
 }
 
 // RegisterRoute adds a route to what Routes lists. Routers call it as they are provisioned; a route that several
@@ -81,24 +82,32 @@ type routeTable struct {
 func (a *App) RegisterRoute(r RouteInfo) RouteInfo {
 	r = r.clone()
 	a.summarize(&r)
-	key, err := json.Marshal(r)
+	text, err := json.Marshal(r)
 	if err != nil {
 		panic(err) // texts and numbers
 	}
+	key := sha256.Sum256(text)
 	a.routes.mu.Lock()
 	defer a.routes.mu.Unlock()
-	if a.routes.seen[string(key)] {
+	if a.routes.seen[key] {
 		return r.clone()
 	}
 	if a.routes.seen == nil {
-		a.routes.seen, a.routes.byPlugin = map[string]bool{}, map[string][]string{}
+		a.routes.seen, a.routes.byPlugin = map[[sha256.Size]byte]bool{}, map[string][]string{}
 	}
-	a.routes.seen[string(key)] = true
+	a.routes.seen[key] = true
 	a.routes.routes = append(a.routes.routes, r)
 	for _, name := range slices.Compact(slices.Sorted(slices.Values(r.Plugins))) {
 		a.routes.byPlugin[name] = append(a.routes.byPlugin[name], r.ID)
 	}
 	return r.clone()
+}
+
+// forget is the end of the config: a request that lasts longer keeps all of it, and nobody asks for its routes any more.
+func (t *routeTable) forget() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.routes, t.seen, t.byPlugin = nil, nil, nil
 }
 
 // with lists the routes that have a plugin.
