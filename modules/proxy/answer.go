@@ -13,7 +13,7 @@ import (
 )
 
 // copyBuffer is how much of a response is copied at once.
-const copyBuffer = 64 << 10
+const copyBuffer = 32 << 10
 
 // answer copies the response to the client. A response that breaks off is not passed off as whole.
 func (h *Handler) answer(w http.ResponseWriter, res *http.Response) error {
