@@ -28,10 +28,10 @@ func provision(t testing.TB) *moduletest.Caddy {
 	t.Helper()
 	c := moduletest.Provision(t, moduletest.HTTP(loom, `{"handler": "loom_admin", "allowed_hosts": ["admin.example.com"]}`))
 	app := c.App("loom").(*gateway.App)
-	app.RegisterRoute(gateway.RouteInfo{ID: "users/list", Paths: []string{"/users"}, Methods: []string{"GET"}, Chain: []gateway.HandlerInfo{
+	app.RegisterRoute(&gateway.RouteInfo{ID: "users/list", Paths: []string{"/users"}, Methods: []string{"GET"}, Chain: []gateway.HandlerInfo{
 		{Handler: "loom_metrics", Middleware: true}, {Handler: "loom_proxy", Upstream: "backend", TimeoutSeconds: 1.5},
 	}})
-	app.RegisterRoute(gateway.RouteInfo{ID: "api", Paths: []string{"/api/*"}, Priority: 5, Chain: []gateway.HandlerInfo{
+	app.RegisterRoute(&gateway.RouteInfo{ID: "api", Paths: []string{"/api/*"}, Priority: 5, Chain: []gateway.HandlerInfo{
 		{Handler: "loom_wasm", Plugins: []gateway.RoutePlugin{{Name: "limit"}}},
 	}})
 	return c
