@@ -130,8 +130,8 @@ func TestRoutes(t *testing.T) {
 	var all sync.WaitGroup
 	for i := range 8 {
 		all.Go(func() {
-			app.RegisterRoute(gateway.RouteInfo{ID: fmt.Sprintf("r%d", 7-i), Paths: []string{"/"}})
-			app.RegisterRoute(gateway.RouteInfo{ID: "same", Plugins: []string{"p"}})
+			app.RegisterRoute(&gateway.RouteInfo{ID: fmt.Sprintf("r%d", 7-i), Paths: []string{"/"}})
+			app.RegisterRoute(&gateway.RouteInfo{ID: "same", Plugins: []string{"p"}})
 			app.Routes()
 		})
 	}

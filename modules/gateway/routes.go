@@ -72,16 +72,15 @@ func (a *App) summarize(r *RouteInfo) {
 // routeTable lists the routes of one config. It is for people: requests never come here.
 type routeTable struct {
 	mu       sync.Mutex
-	routes   []RouteInfo
+	routes   []*RouteInfo
 	seen     map[[sha256.Size]byte]bool // by all that is said about the route
 	byPlugin map[string][]string        // ids of routes
 }
 
-// RegisterRoute adds a route to what Routes lists. Routers call it as they are provisioned; a route that several
-// listeners serve is listed once. It returns the route with what is drawn from its chain.
-func (a *App) RegisterRoute(r RouteInfo) RouteInfo {
-	r = r.clone()
-	a.summarize(&r)
+// RegisterRoute adds a route to what Routes lists, and draws from its chain what stands above it. Routers call it as they are
+// provisioned, and change nothing of the route afterwards; one that several listeners serve is listed once.
+func (a *App) RegisterRoute(r *RouteInfo) {
+	a.summarize(r)
 	text, err := json.Marshal(r)
 	if err != nil {
 		panic(err) // texts and numbers
@@ -90,7 +89,7 @@ func (a *App) RegisterRoute(r RouteInfo) RouteInfo {
 	a.routes.mu.Lock()
 	defer a.routes.mu.Unlock()
 	if a.routes.seen[key] {
-		return r.clone()
+		return
 	}
 	if a.routes.seen == nil {
 		a.routes.seen, a.routes.byPlugin = map[[sha256.Size]byte]bool{}, map[string][]string{}
@@ -100,7 +99,6 @@ func (a *App) RegisterRoute(r RouteInfo) RouteInfo {
 	for _, name := range slices.Compact(slices.Sorted(slices.Values(r.Plugins))) {
 		a.routes.byPlugin[name] = append(a.routes.byPlugin[name], r.ID)
 	}
-	return r.clone()
 }
 
 // forget is the end of the config: a request that lasts longer keeps all of it, and nobody asks for its routes any more.

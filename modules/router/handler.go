@@ -111,7 +111,7 @@ func (h *Handler) register(app *gateway.App) {
 			chain = append(chain, gateway.HandlerInfo{Handler: name, Middleware: true})
 		}
 		route.info.Chain = append(chain, route.info.Chain...)
-		*route.info = app.RegisterRoute(*route.info)
+		app.RegisterRoute(route.info)
 	}
 }
 
