@@ -121,7 +121,7 @@ func (r *report) table() string {
 
 func (r *report) writeGroup(b *strings.Builder, u groupUsage) {
 	fmt.Fprintf(b, "\n**%s.** When the plugins were gone: %+d MB of memory, %+d goroutines.\n\n", strings.ToUpper(u.group[:1])+u.group[1:],
-		(u.usage.memory-r.base.memory)>>20, u.usage.goroutines-r.base.goroutines)
+		(u.usage.rss-r.base.rss)>>20, u.usage.goroutines-r.base.goroutines)
 	b.WriteString("| id | what the plugin does | where | policy | outcome | held |\n|---|---|---|---|---|---|\n")
 	var failures []string
 	for _, one := range r.results {
