@@ -36,7 +36,7 @@ func (Adapter) Adapt(body []byte, options map[string]any) ([]byte, []caddyconfig
 	validate(doc, r)
 	readPlugins(doc, folder, r)
 	findCertificates(doc, folder, r)
-	placeLog(doc, folder)
+	placeLog(doc, folder, r)
 	if err := r.err(); err != nil {
 		return nil, r.warnings, err
 	}

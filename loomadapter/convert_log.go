@@ -16,6 +16,9 @@ func redacted() []string {
 	return []string{"token", "access_token", "id_token", "api_key", "password", "secret"}
 }
 
+// logStreams are the outputs that are no file.
+func logStreams() []string { return []string{"stdout", "stderr"} }
+
 func (d *Document) logs() bool { return d.AccessLog != nil && isOn(d.AccessLog.Enabled) }
 
 // logging has the access log written without secrets; nil without one.

@@ -7,7 +7,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+
+	"github.com/loom-gateway/loom/internal/nearest"
 )
 
 // readPlugins finds the .wasm files and takes their digests, so that a changed file changes the output, and Caddy
@@ -74,11 +77,20 @@ func findCertificates(doc *Document, folder string, r *report) {
 	}
 }
 
-// placeLog makes the path of the access log absolute.
-func placeLog(doc *Document, folder string) {
+// placeLog makes the path of the access log absolute, and reports one that cannot be a file.
+func placeLog(doc *Document, folder string, r *report) {
 	l := doc.AccessLog
-	if l == nil || l.Output == "" || l.Output == "stdout" || l.Output == "stderr" || strings.HasPrefix(l.Output, "{") || filepath.IsAbs(l.Output) {
+	if l == nil || l.Output == "" || slices.Contains(logStreams(), l.Output) || strings.HasPrefix(l.Output, "{") {
 		return
 	}
-	l.Output = filepath.Join(folder, l.Output)
+	if meant := nearest.Word(l.Output, logStreams()); meant != "" {
+		r.errorf(l.Pos.key("output"), "%q: did you mean %q? A file of that name is ./%s", l.Output, meant, l.Output)
+		return
+	}
+	if !filepath.IsAbs(l.Output) {
+		l.Output = filepath.Join(folder, l.Output)
+	}
+	if info, err := os.Stat(l.Output); err == nil && info.IsDir() {
+		r.errorf(l.Pos.key("output"), "%s is a folder: write the name of a file in it, such as %s", l.Output, filepath.Join(l.Output, "access.log"))
+	}
 }
